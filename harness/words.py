@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The words of the project: its dataclasses, enums and exceptions.
+
+Belongs here: a noun that more than one room uses. Does not belong here: behaviour beyond what a
+noun says about itself, I/O, and any import of ours.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class ExitCode(enum.IntEnum):
+    """What the process tells its caller; `docs/exit-codes.md` is the long form."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    INFRA = 3
+    BUILD = 4
+    INTERRUPTED = 130
+
+
+class HarnessError(Exception):
+    """Base of all that this project raises on purpose: one sentence that says what is wrong and what to do."""
+
+    exit_code = ExitCode.INFRA
+
+
+class UserError(HarnessError):
+    """The user's mistake: a missing tree, an unknown variant, a patch that does not apply."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InfraError(HarnessError):
+    """The harness or the machine broke: no QEMU, a full disk, no network. Says nothing about the kernel."""
+
+    exit_code = ExitCode.INFRA
+
+
+class BuildError(HarnessError):
+    """A kernel or module did not build. `first_error` is the first error line of `log`."""
+
+    exit_code = ExitCode.BUILD
+
+    def __init__(self, message: str, *, first_error: str, log: Path) -> None:
+        super().__init__(message)
+        self.first_error = first_error
+        self.log = log
+
+
+class Outcome(enum.StrEnum):
+    """Of a trial, and of a cell over its trials. Only measured facts lead to `PASS`."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    INFRA = "infra"
+
+
+class Kind(enum.StrEnum):
+    """What sort of thing the kernel said."""
+
+    LOCKDEP = "lockdep"
+    WARNING = "warning"
+    BUG = "bug"
+    OOPS = "oops"
+    PANIC = "panic"
+    KASAN = "kasan"
+    KCSAN = "kcsan"
+    KMSAN = "kmsan"
+    KFENCE = "kfence"
+    UBSAN = "ubsan"
+    HUNG_TASK = "hung_task"
+    SOFT_LOCKUP = "soft_lockup"
+    HARD_LOCKUP = "hard_lockup"
+    RCU_STALL = "rcu_stall"
+    WORKQUEUE_LOCKUP = "workqueue_lockup"
+    MEMORY_LEAK = "memory_leak"
+    PAGE_ALLOC_FAILURE = "page_alloc_failure"
+    PERCPU_ALLOC_FAILURE = "percpu_alloc_failure"
+    VMALLOC_FAILURE = "vmalloc_failure"
+    OOM_KILL = "oom_kill"
+    ATOMIC_SLEEP = "atomic_sleep"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the kernel said that a person must know of.
+
+    `line` and `end_line` are 1-based lines of the console text; `time` is in seconds since boot.
+    `cycle` holds lock class names rotated to a canonical start, empty where the report has none.
+    """
+
+    kind: Kind
+    subtype: str
+    title: str
+    fingerprint: str
+    line: int
+    end_line: int
+    raw: str
+    time: float | None = None
+    cpu: int | None = None
+    pid: int | None = None
+    comm: str | None = None
+    function: str | None = None
+    truncated: bool = False
+    cycle: tuple[str, ...] = ()
+
+
+class Ending(enum.StrEnum):
+    """How a guest's life ended. Everything but `POWEROFF` names a fault."""
+
+    POWEROFF = "poweroff"
+    PANIC = "panic"
+    RESET = "reset"
+    SILENT = "silent"
+    QEMU_KILLED = "qemu-killed"
+    AGENT_LOST = "agent-lost"
+    DEADLINE = "deadline"
+    DISK_FULL = "disk-full"
+    NO_BOOT = "no-boot"
+
+
+class GuestEndedError(HarnessError):
+    """The guest is gone or had to be ended before its work was done."""
+
+    def __init__(self, message: str, ending: Ending) -> None:
+        super().__init__(message)
+        self.ending = ending
+
+
+class Accelerator(enum.StrEnum):
+    """What executes the guest's instructions."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceleratorChoice:
+    """Which accelerator a guest gets, and the sentence that says how that was found out."""
+
+    accelerator: Accelerator
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What a build leaves, in one folder of the cache.
+
+    `key` is the digest of source id, final config, toolchain and module source. `image` is what the
+    machine boots. `release` is what `uname -r` must print in the guest, `build_id` the hex GNU build id that
+    `/sys/kernel/notes` must show there: the witness that the running kernel is the one that was built.
+    """
+
+    key: str
+    source_id: str
+    image: Path
+    module: Path
+    config: Path
+    system_map: Path
+    log: Path
+    release: str
+    build_id: str
+    toolchain: str
+    seconds: float
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallPath:
+    """A distinct stack, innermost function first, and how often it was seen. `label` says what was seen there."""
+
+    label: str
+    count: int
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a workload measured in the guest, before anybody judges it.
+
+    `complete` is the workload's own success token. `failures` are sentences, each a misbehaviour of the kernel that
+    the workload itself measured; `notes` are neither failure nor silence.
+    """
+
+    complete: bool
+    counters: Mapping[str, int] = field(default_factory=dict)
+    witnesses: Mapping[str, bool] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    paths: tuple[CallPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What history says of a variant under a workload.
+
+    `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured` for a failure that the
+    workload counted itself. A failure for another reason is not the expected one.
+    """
+
+    outcome: Outcome
+    evidence: tuple[str, ...] = ()
+    because: str = ""
