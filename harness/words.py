@@ -25,7 +25,7 @@ class ExitCode(enum.IntEnum):
 
 
 class HarnessError(Exception):
-    """Base of all that this project raises on purpose: one sentence that says what is wrong and what to do."""
+    """Base of all that is raised on purpose: one sentence that says what is wrong and what to do."""
 
     exit_code = ExitCode.INFRA
 
@@ -175,7 +175,10 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class CallPath:
-    """A distinct stack, innermost function first, and how often it was seen. `label` says what was seen there."""
+    """A distinct stack, innermost function first, and how often it was seen.
+
+    `label` says what was seen there.
+    """
 
     label: str
     count: int
@@ -186,8 +189,8 @@ class CallPath:
 class Observation:
     """What a workload measured in the guest, before anybody judges it.
 
-    `complete` is the workload's own success token. `failures` are sentences, each a misbehaviour of the kernel that
-    the workload itself measured; `notes` are neither failure nor silence.
+    `complete` is the workload's own success token. `failures` are sentences, each a misbehaviour of the
+    kernel that the workload itself measured; `notes` are neither failure nor silence.
     """
 
     complete: bool
@@ -202,10 +205,58 @@ class Observation:
 class Expectation:
     """What history says of a variant under a workload.
 
-    `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured` for a failure that the
-    workload counted itself. A failure for another reason is not the expected one.
+    `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured` for a failure
+    that the workload counted itself. A failure for another reason is not the expected one.
     """
 
     outcome: Outcome
     evidence: tuple[str, ...] = ()
     because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One workload, once, on one booted kernel, and what came of it.
+
+    `kernel` names the variant whose kernel ran (variants of equal source share it), `index` counts from 1,
+    `control` marks the workload's sabotaged run, `attempts` counts the boots that it took (only `infra` is
+    tried again), `seconds` is wall time of the last attempt, `boot_seconds` the part of it until the agent
+    was ready, and `folder` holds the console. `evidence` says what a failure consists of, in the words of
+    `Expectation.evidence`; `reasons` says it in sentences.
+    """
+
+    kernel: str
+    workload: str
+    index: int
+    control: bool
+    outcome: Outcome
+    evidence: tuple[str, ...]
+    reasons: tuple[str, ...]
+    ending: Ending
+    observation: Observation
+    events: tuple[Event, ...]
+    folder: str
+    seconds: float
+    boot_seconds: float
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Variant x workload over all its trials.
+
+    `expected` is None where history says nothing of this variant.
+    """
+
+    variant: str
+    workload: str
+    verdict: Outcome
+    expected: Expectation | None
+    as_expected: bool
+    reasons: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def failures(self) -> int:
+        """Count the trials in which the kernel misbehaved."""
+        return sum(trial.outcome is Outcome.FAIL for trial in self.trials)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""plan.toml -> Plan: which tree, variants, workloads, machine and how many trials.
+
+Belongs here: reading, checking and writing plans. Does not belong here: whether a variant applies or a tree
+exists; the engine finds that out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli_w
+
+from harness.words import Accelerator, InfraError, UserError
+
+DEFAULT_TREE = "debian:6.12"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does.
+
+    Empty `variants` means every built-in one that the tree allows, empty `workloads` every workload. `trials`
+    are trials per cell, `jobs` guests at a time (0: one per host CPU), `kconfig` further fragments (names or
+    files), `accelerator` None: find out.
+    """
+
+    tree: str = DEFAULT_TREE
+    variants: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    trials: int = 1
+    jobs: int = 0
+    kconfig: tuple[str, ...] = ()
+    accelerator: Accelerator | None = None
+    debian_mirror: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise UserError(f"trials = {self.trials}: a cell needs at least one trial")
+        if self.jobs < 0:
+            raise UserError(f"jobs = {self.jobs}: give 0 for one guest per CPU, or a positive number")
+        for name in ("variants", "workloads"):
+            values = getattr(self, name)
+            twice = {value for value in values if values.count(value) > 1}
+            if twice:
+                raise UserError(f"{name} names {', '.join(sorted(twice))} twice: name each once")
+
+    @property
+    def guests(self) -> int:
+        """Return how many guests run at a time."""
+        return self.jobs or os.cpu_count() or 1
+
+
+def choose(what: str, wanted: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """Return the wanted names, all the known ones when none is wanted;
+
+    `UserError` for one that is not known.
+    """
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UserError(f"unknown {what} '{name}': {hint}known are {', '.join(known)}")
+    return tuple(wanted) or tuple(known)
+
+
+def _strings(key: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UserError(f"the plan's '{key}' must be a list of strings, not {value!r}")
+
+
+def _of_type(key: str, value: object, wanted: type[str] | type[int]) -> str | int:
+    if isinstance(value, wanted) and not isinstance(value, bool):
+        return value
+    raise UserError(
+        f"the plan's '{key}' must be {'a string' if wanted is str else 'a whole number'}, not {value!r}"
+    )
+
+
+def _convert(key: str, value: object) -> object:
+    if key in ("variants", "workloads", "kconfig"):
+        return _strings(key, value)
+    if key in ("trials", "jobs"):
+        return _of_type(key, value, int)
+    text = _of_type(key, value, str)
+    if key == "accelerator":
+        return accelerator(str(text))
+    return text
+
+
+def accelerator(text: str) -> Accelerator | None:
+    """Read `auto`, `kvm` or `tcg`; `auto` is None."""
+    if text == "auto":
+        return None
+    try:
+        return Accelerator(text)
+    except ValueError:
+        raise UserError(f"unknown accelerator '{text}': known are auto, kvm, tcg") from None
+
+
+def plan_from(mapping: Mapping[str, object]) -> Plan:
+    """Make a plan of a parsed TOML document; `UserError` names a key that is unknown or of the wrong type."""
+    known = [field.name for field in dataclasses.fields(Plan)]
+    choose("key in the plan", list(mapping), known)
+    values = {key: _convert(key, value) for key, value in mapping.items()}
+    return Plan(**values)  # type: ignore[arg-type]  # _convert checked each by its key
+
+
+def load(path: Path) -> Plan:
+    """Read plan.toml; `UserError` when it is missing, no TOML, or not a plan."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"the plan {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"the plan {path} is not TOML: {error}") from None
+    return plan_from(document)
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write the plan so that `load` gives it back."""
+    values = {key: value for key, value in dataclasses.asdict(plan).items() if value is not None}
+    try:
+        path.write_text(tomli_w.dumps(values), encoding="utf-8")
+    except OSError as error:
+        raise InfraError(f"the plan cannot be written to {path}: {error.strerror}") from None

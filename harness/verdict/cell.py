@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One cell's verdict over its trials, held against what history expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.words import Cell, Expectation, Outcome, Trial
+
+# One failing trial makes the cell fail: a failure is never outvoted by trials that did not show it.
+_WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.INFRA, Outcome.PASS)
+
+
+def control_failed_as_it_should(control: Trial | None, evidence: Sequence[str]) -> bool:
+    """Tell whether the workload's sabotaged run was caught, and for the stated reason."""
+    return control is not None and control.outcome is Outcome.FAIL and set(control.evidence) == set(evidence)
+
+
+def is_as_expected(verdict: Outcome, trials: Sequence[Trial], expected: Expectation | None) -> bool:
+    """Hold a verdict against history: a failure must consist of just what was expected, over all failing
+    trials.
+
+    Nothing can be expected of a variant that history does not know; such a cell only has to be conclusive.
+    """
+    if expected is None:
+        return verdict in (Outcome.PASS, Outcome.FAIL)
+    evidence = {item for trial in trials for item in trial.evidence}
+    return verdict is expected.outcome and evidence == set(expected.evidence)
+
+
+def judge_cell(
+    variant: str,
+    workload: str,
+    trials: Sequence[Trial],
+    expected: Expectation | None,
+    *,
+    control_proved: bool,
+    build_failure: str | None = None,
+) -> Cell:
+    """Judge a cell from its trials.
+
+    Without trials (a kernel that did not build: `build_failure` is its first error line) nothing was
+    measured. Without a positive control that failed as it should, a pass proves nothing.
+    """
+    reasons: tuple[str, ...]
+    if build_failure is not None or not trials:
+        verdict = Outcome.INCONCLUSIVE
+        reasons = (f"does not build: {build_failure}" if build_failure is not None else "no trial was run",)
+    else:
+        outcomes = {trial.outcome for trial in trials}
+        verdict = next(outcome for outcome in _WORST_FIRST if outcome in outcomes)
+        reasons = tuple(
+            dict.fromkeys(reason for trial in trials if trial.outcome is verdict for reason in trial.reasons)
+        )
+        if verdict is Outcome.PASS and not control_proved:
+            verdict = Outcome.INCONCLUSIVE
+            reasons = ("the positive control did not fail as it should",)
+    return Cell(
+        variant=variant,
+        workload=workload,
+        verdict=verdict,
+        expected=expected,
+        as_expected=is_as_expected(verdict, trials, expected),
+        reasons=reasons,
+        trials=tuple(trials),
+    )
