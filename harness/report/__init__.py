@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people and programs read of a run.
+
+Belongs here: results.json and its schema, the terminal's matrix, the progress of a run. Does not belong here:
+judging, and anything that is not a function of what the engine hands over.
+"""

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Trials as JSON: each is kept as soon as it is finished, and read back when a run is resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.words import CallPath, Ending, Event, InfraError, Kind, Observation, Outcome, Trial
+
+_EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(Event))
+
+
+def event_to_dict(event: Event) -> dict[str, Any]:
+    """Turn the fields that every event has into JSON types."""
+    return {name: getattr(event, name) for name in _EVENT_FIELDS}
+
+
+def _event(raw: Mapping[str, Any]) -> Event:
+    return Event(**{**raw, "kind": Kind(raw["kind"]), "cycle": tuple(raw["cycle"])})
+
+
+def _observation(raw: Mapping[str, Any]) -> Observation:
+    paths = tuple(CallPath(path["label"], path["count"], tuple(path["functions"])) for path in raw["paths"])
+    return Observation(
+        **{**raw, "failures": tuple(raw["failures"]), "notes": tuple(raw["notes"]), "paths": paths}
+    )
+
+
+def trial_to_dict(trial: Trial) -> dict[str, Any]:
+    """Turn a trial into JSON types."""
+    names = [field.name for field in dataclasses.fields(Trial)]
+    raw: dict[str, Any] = {name: getattr(trial, name) for name in names}
+    raw["events"] = [event_to_dict(event) for event in trial.events]
+    raw["observation"] = {
+        "complete": trial.observation.complete,
+        "counters": dict(trial.observation.counters),
+        "witnesses": dict(trial.observation.witnesses),
+        "failures": trial.observation.failures,
+        "notes": trial.observation.notes,
+        "paths": [dataclasses.asdict(path) for path in trial.observation.paths],
+    }
+    return raw
+
+
+def trial_from_dict(raw: Mapping[str, Any]) -> Trial:
+    """Read back what `trial_to_dict` wrote;
+
+    `KeyError`, `TypeError` or `ValueError` when it is something else.
+    """
+    return Trial(
+        **{
+            **raw,
+            "outcome": Outcome(raw["outcome"]),
+            "ending": Ending(raw["ending"]),
+            "evidence": tuple(raw["evidence"]),
+            "reasons": tuple(raw["reasons"]),
+            "observation": _observation(raw["observation"]),
+            "events": tuple(_event(event) for event in raw["events"]),
+        }
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file that is either whole or not there, also when the process is killed meanwhile."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8") as stream:
+            json.dump(value, stream, indent=1)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InfraError(
+            f"{path} cannot be written ({error.strerror}): mend that and resume the run"
+        ) from None
+
+
+def read_trial(path: Path) -> Trial | None:
+    """Read a finished trial; None when there is none, or one that cannot be understood (it is run again)."""
+    try:
+        return trial_from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

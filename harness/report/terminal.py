@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The matrix of verdicts and what stands behind it, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.report.results import Results, VariantReport
+from harness.words import Cell, Outcome, Trial
+
+_STYLE = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.INFRA: "magenta",
+}
+# Wide enough for the matrix of the default plan, whatever the width of a pipe or a log is said to be.
+_MIN_WIDTH = 118
+_REASONS_SHOWN = 4
+
+
+def _verdict(cell: Cell) -> str:
+    """Write a verdict next to what it must be;
+
+    one that differs is marked so that it is found without colour.
+    """
+    rate = f" {cell.failures}/{len(cell.trials)}" if len(cell.trials) > 1 and cell.failures else ""
+    style = _STYLE[cell.verdict]
+    if cell.expected is None:
+        return f"[{style}]{cell.verdict}{rate}[/] (?)"
+    mark = "" if cell.as_expected else " [bold reverse] ! [/]"
+    return f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome}){mark}"
+
+
+def _variant(variant: VariantReport) -> str:
+    return f"{variant.name}\n[dim]= {variant.same_as}[/]" if variant.same_as else variant.name
+
+
+def matrix(results: Results) -> Table:
+    """Lay the cells out:
+
+    a variant per row, a workload per column, each verdict with history's in brackets.
+    """
+    workloads = list(dict.fromkeys(cell.workload for cell in results.cells))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
+    for workload in workloads:
+        table.add_column(workload)
+    by_place = {(cell.variant, cell.workload): cell for cell in results.cells}
+    for variant in results.variants:
+        cells = [by_place[variant.name, workload] for workload in workloads]
+        table.add_row(_variant(variant), *map(_verdict, cells))
+    table.add_section()
+    controls = {trial.workload: trial for trial in results.controls}
+    table.add_row(
+        "(control)",
+        *(_control(controls.get(name), results.controls_proved.get(name, False)) for name in workloads),
+    )
+    return table
+
+
+def _control(trial: Trial | None, proved: bool) -> str:
+    if trial is None:
+        return "[yellow]not run[/]"
+    mark = "" if proved else " [bold reverse] ! [/]"
+    return f"[{_STYLE[trial.outcome]}]{trial.outcome}[/] (fail){mark}"
+
+
+def _reasons(reasons: Sequence[str]) -> Iterator[str]:
+    for reason in reasons[:_REASONS_SHOWN]:
+        yield f"      {reason}"
+    if len(reasons) > _REASONS_SHOWN:
+        yield f"      and {len(reasons) - _REASONS_SHOWN} more in results.json"
+
+
+def _details(results: Results) -> Iterator[str]:
+    """Say why, for every cell that is not a pass, and where the console lies;
+
+    shared kernels are told once.
+    """
+    shared = {variant.name for variant in results.variants if variant.same_as}
+    for cell in results.cells:
+        if (cell.verdict is Outcome.PASS or cell.variant in shared) and cell.as_expected:
+            continue
+        wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
+        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}"
+        yield from _reasons(cell.reasons)
+        if not cell.as_expected and cell.trials:
+            yield f"      see {cell.trials[-1].folder}"
+    for variant in results.variants:
+        if variant.first_error:
+            yield f"  {variant.name} did not build: {variant.first_error}"
+    for trial in results.controls:
+        if not results.controls_proved[trial.workload]:
+            where = f"see {trial.folder}"
+            yield f"  control of {trial.workload}: {trial.outcome}, so nothing of it may pass; {where}"
+            yield from _reasons(trial.reasons)
+
+
+def _wanted(cell: Cell) -> str:
+    assert cell.expected is not None
+    evidence = ", ".join(cell.expected.evidence)
+    return f"{cell.expected.outcome} by {evidence}" if evidence else str(cell.expected.outcome)
+
+
+def _notes(results: Results) -> Iterator[str]:
+    """Yield what is neither failure nor silence, once each, with the cells that it was seen in."""
+    seen: dict[str, list[str]] = {}
+    for cell in results.cells:
+        for note in dict.fromkeys(note for trial in cell.trials for note in trial.observation.notes):
+            seen.setdefault(note, []).append(f"{cell.variant} x {cell.workload}")
+    yield from (f"  {note}" for note in results.notes)
+    for note, places in seen.items():
+        yield f"  {note} [{', '.join(places)}]"
+
+
+def print_results(results: Results, console: Console) -> None:
+    """Print the whole story: what was run on what, the matrix, why, and the notes."""
+    console = console if console.width >= _MIN_WIDTH else Console(file=console.file, width=_MIN_WIDTH)
+
+    def say(text: str) -> None:
+        console.print(escape(text), highlight=False, soft_wrap=True)
+
+    say(f"tree         {results.tree['name']}")
+    say(f"toolchain    {results.toolchain.get('gcc', 'unknown')}")
+    say(f"accelerator  {results.accelerator.accelerator}: {results.accelerator.reason}")
+    console.print(matrix(results))
+    say("verdict (what history says it must be); ! marks a difference; = shares the kernel of equal source")
+    if details := list(_details(results)):
+        say("\nWhy:\n" + "\n".join(details))
+    if notes := list(_notes(results)):
+        say("\nNotes, neither failure nor silence:\n" + "\n".join(notes))
+    good = sum(cell.as_expected for cell in results.cells)
+    say(f"\n{good} of {len(results.cells)} cells are as expected ({results.seconds.get('total', 0):.0f} s)")
