@@ -168,7 +168,7 @@ def schema() -> dict[str, Any]:
 
 def results_to_dict(results: Results) -> dict[str, Any]:
     """Turn results into what results.json holds, and check it against the schema before anybody reads it."""
-    document = {
+    raw = {
         "schema_version": SCHEMA_VERSION,
         "as_expected": results.as_expected,
         "tree": dict(results.tree),
@@ -181,6 +181,6 @@ def results_to_dict(results: Results) -> dict[str, Any]:
         "notes": list(results.notes),
         "seconds": {name: round(value, 3) for name, value in results.seconds.items()},
     }
-    document = json.loads(json.dumps(document))
+    document: dict[str, Any] = json.loads(json.dumps(raw))
     jsonschema.validate(document, schema())
     return document
