@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands, nothing else: each reads its arguments, calls a room, and says how it went by its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import platformdirs
+from rich.console import Console
+from rich.table import Table
+
+from harness import doctor
+from harness.build import KernelCache
+from harness.dmesg import parse, to_dict, to_text
+from harness.engine import Engine, Prepared, build, open_folder, prepare
+from harness.engine.trial import MODULE_IN_GUEST
+from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
+from harness.plan import Plan, accelerator, load
+from harness.report.progress import progress
+from harness.report.terminal import print_results
+from harness.variants import AS_IS, catalogue
+from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
+from harness.workload import workloads
+
+_EPILOG = """exit codes:
+  0   every cell is as expected; nothing was found
+  1   a cell is not as expected; `parse` found events
+  2   the command, the plan, the tree or a patch is wrong
+  3   the machine or the harness failed
+  4   a kernel or the module does not build (`build` and `boot`)
+  130 interrupted
+"""
+
+
+def cache_folder() -> Path:
+    """Return where sources, builds and kernels are kept: below XDG_CACHE_HOME."""
+    return Path(platformdirs.user_cache_path("percpu-harness"))
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Return the plan of the file, or the default one, with what the options change."""
+    plan = load(args.plan) if getattr(args, "plan", None) else Plan()
+    changes = {
+        "tree": args.tree,
+        "debian_mirror": args.debian_mirror,
+        "variants": _names(getattr(args, "variants", None)),
+        "workloads": _names(getattr(args, "workloads", None)),
+        "trials": getattr(args, "trials", None),
+        "jobs": getattr(args, "jobs", None),
+        "kconfig": tuple(args.kconfig) or None,
+    }
+    plan = dataclasses.replace(plan, **{key: value for key, value in changes.items() if value is not None})
+    if args.accelerator is not None:
+        plan = dataclasses.replace(plan, accelerator=accelerator(args.accelerator))
+    return plan
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _run(args: argparse.Namespace, console: Console) -> ExitCode:
+    out: Path = args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
+    out = out.expanduser().absolute()
+    if args.resume and args.out is None:
+        raise UserError("--resume needs --out: say which run is to be resumed")
+    plan = _plan(args)
+    open_folder(out, resume=args.resume)
+    if args.resume:
+        kept = load(out / "plan.toml")
+        if args.plan is None and _plan_is_default(args):
+            plan = kept
+        elif plan != kept:
+            raise UserError(f"{out} was made by another plan: resume it without a plan and options of one")
+    with progress(console) as shown:
+        shown.say(f"the run's folder is {out}")
+        results = asyncio.run(Engine(plan, out, cache_folder(), shown).run())
+    print_results(results, console)
+    console.print(f"\neverything is in {out}", highlight=False, soft_wrap=True)
+    return ExitCode.OK if results.as_expected else ExitCode.UNEXPECTED
+
+
+def _plan_is_default(args: argparse.Namespace) -> bool:
+    return _plan(args) == Plan()
+
+
+def _kernels(args: argparse.Namespace, console: Console, folder: Path) -> tuple[Prepared, dict[str, Kernel]]:
+    """Build what the arguments name; the variants that do not build are missing in the answer."""
+
+    async def build_all(prepared: Prepared) -> None:
+        for source in prepared.sources:
+            await build(prepared, source, folder / source.name, shown)
+
+    with progress(console) as shown:
+        prepared = prepare(_plan(args), cache_folder(), shown)
+        shown.planned(len(prepared.sources), 0, 1)
+        asyncio.run(build_all(prepared))
+    kernels = {
+        name: source.kernel for source in prepared.sources for name in source.names if source.kernel is not None
+    }
+    return prepared, kernels
+
+
+def _build(args: argparse.Namespace, console: Console) -> ExitCode:
+    folder = cache_folder() / "logs" / time.strftime("%Y%m%d-%H%M%S")
+    prepared, kernels = _kernels(args, console, folder)
+    for name in prepared.variants:
+        if name in kernels:
+            print(f"{name}\t{kernels[name].image}")
+        else:
+            source = prepared.source_of(name)
+            print(f"{name}\tdoes not build: {source.first_error} (see {folder / source.name / 'build.log'})")
+    return ExitCode.OK if len(kernels) == len(prepared.variants) else ExitCode.BUILD
+
+
+def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
+    if not sys.stdin.isatty():
+        raise UserError("boot is for people: it needs a terminal on its standard input")
+    args.variants = args.variant
+    with tempfile.TemporaryDirectory(prefix="percpu-harness-") as name:
+        folder = Path(name)
+        prepared, kernels = _kernels(args, console, folder)
+        if args.variant not in kernels:
+            source = prepared.source_of(args.variant)
+            console.print(f"{args.variant} does not build: {source.first_error}", markup=False)
+            return ExitCode.BUILD
+        choice = asyncio.run(choose_accelerator(_plan(args).accelerator, doctor.PROBE_DEADLINE))
+        console.print(f"accelerator {choice.accelerator}: {choice.reason}", markup=False)
+        initrd = build_initrd(folder / "initrd", {MODULE_IN_GUEST: kernels[args.variant].module})
+        spec = BootSpec(
+            image=kernels[args.variant].image,
+            initrd=initrd,
+            folder=folder,
+            accelerator=choice.accelerator,
+            cpus=args.cpus,
+            memory_mib=args.memory,
+            deadline=float("inf"),
+        )
+        console.print(f"the probe module is {MODULE_IN_GUEST}; `exit` or Ctrl-] ends the guest", markup=False)
+        asyncio.run(interactive(spec))
+    return ExitCode.OK
+
+
+def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
+    try:
+        data = sys.stdin.buffer.read() if args.log == "-" else Path(args.log).read_bytes()
+    except OSError as error:
+        raise UserError(f"{args.log} cannot be read: {error.strerror}") from None
+    events = [event for event in parse(data) if args.kind in (None, event.kind)]
+    if args.json:
+        print(json.dumps([to_dict(event) for event in events], indent=1))
+    elif events:
+        print(to_text(events))
+    return ExitCode.UNEXPECTED if events else ExitCode.OK
+
+
+def _variants(args: argparse.Namespace, console: Console) -> ExitCode:
+    for variant in catalogue().values():
+        console.print(f"[bold]{variant.name}[/]  {variant.summary}", highlight=False)
+        for name, expected in variant.expects.items():
+            evidence = f" by {', '.join(expected.evidence)}" if expected.evidence else ""
+            console.print(f"    {name}: {expected.outcome}{evidence}. {expected.because}", highlight=False)
+    return ExitCode.OK
+
+
+def _workloads(args: argparse.Namespace, console: Console) -> ExitCode:
+    for workload in workloads().values():
+        console.print(f"[bold]{workload.name}[/]  {workload.summary}", highlight=False)
+        console.print(f"    witnesses: {', '.join(workload.witnesses)}", highlight=False)
+        console.print(f"    control:   {workload.control}", highlight=False)
+    return ExitCode.OK
+
+
+def _cache(args: argparse.Namespace, console: Console) -> ExitCode:
+    if args.prune:
+        freed = KernelCache(cache_folder()).prune(keep=args.keep)
+        console.print(f"freed {freed / 1e6:.0f} MB", highlight=False)
+    table = Table(box=None)
+    for column in ("what", "where", "MB"):
+        table.add_column(column, justify="right" if column == "MB" else "left", no_wrap=True)
+    for name, path, size in KernelCache(cache_folder()).sizes():
+        table.add_row(name, str(path), f"{size / 1e6:.0f}")
+    console.print(table, soft_wrap=True)
+    return ExitCode.OK
+
+
+def _doctor(args: argparse.Namespace, console: Console) -> ExitCode:
+    findings = asyncio.run(doctor.examine(cache_folder()))
+    for finding in findings:
+        mark = "[green]ok[/]     " if finding.fits else "[red]missing[/]"
+        console.print(f"{mark} {finding.what}", highlight=False, end="")
+        console.print(f": {finding.detail}", markup=False, highlight=False, soft_wrap=True)
+    return ExitCode.OK if all(finding.fits for finding in findings) else ExitCode.INFRA
+
+
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tree",
+        help="debian:6.1, debian:6.12, debian:7.2, debian:7.3, PATH@REF of a git repository, or an unpacked"
+        " source folder (default: debian:6.12)",
+    )
+    parser.add_argument("--debian-mirror", metavar="URL", help="default: the mirror of this machine's own apt")
+    parser.add_argument(
+        "--kconfig", metavar="FRAGMENT", action="append", default=[], help="a further config fragment (name or file)"
+    )
+    parser.add_argument("--accelerator", choices=("auto", "kvm", "tcg"), help="default: auto, found out by a probe")
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--variants", metavar="A,B", help="default: every built-in variant that the tree allows")
+    parser.add_argument("--workloads", metavar="A,B", help="default: all")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="percpu-harness",
+        description="Build real kernels with each variant of a percpu patch series, boot them and judge what they do.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, do: Callable[[argparse.Namespace, Console], ExitCode], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        added.set_defaults(do=do)
+        return added
+
+    run = command("run", _run, "build every variant, run every workload on it, and print the matrix of verdicts")
+    run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
+    _add_plan_options(run)
+    _add_selection(run)
+    run.add_argument("--trials", type=int, metavar="N", help="trials per cell (default: 1)")
+    run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
+    run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")
+    run.add_argument("--resume", action="store_true", help="go on with the run in --out: finished trials are kept")
+    build_ = command("build", _build, "build the kernels of variants and print where they are")
+    _add_plan_options(build_)
+    _add_selection(build_)
+    boot_ = command("boot", _boot, "boot a variant's kernel with a shell on this terminal")
+    boot_.add_argument("variant", metavar="VARIANT", nargs="?", default=AS_IS)
+    _add_plan_options(boot_)
+    boot_.add_argument("--cpus", type=int, default=2, metavar="N")
+    boot_.add_argument("--memory", type=int, default=512, metavar="MIB")
+    parse_ = command("parse", _parse, "list what a kernel console says that a person must know of")
+    parse_.add_argument("log", metavar="LOG", help="a file, or - for standard input")
+    form = parse_.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a JSON list")
+    form.add_argument("--text", action="store_true", help="as text (default)")
+    parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
+    command("variants", _variants, "list the built-in variants and what history expects of each")
+    command("workloads", _workloads, "list the workloads, their witnesses and their positive controls")
+    cache = command("cache", _cache, "show what is kept where and how big it is")
+    cache.add_argument("--prune", action="store_true", help="drop kernels that were not used for longest")
+    cache.add_argument("--keep", type=int, default=0, metavar="N", help="with --prune: keep the N newest (default: 0)")
+    command("doctor", _doctor, "say what of this machine fits, what is missing, and which accelerator works")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(argv)
+    # SIGTERM ends guests and builds in the same way as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console()
+    try:
+        return int(args.do(args, console))
+    except KeyboardInterrupt:
+        print("percpu-harness: interrupted; finished trials are kept, go on with --resume", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except HarnessError as error:
+        print(f"percpu-harness: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"percpu-harness: {InfraError(error)}", file=sys.stderr)
+        return ExitCode.INFRA
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A plan -> builds -> trials -> verdicts: the only room that schedules.
+
+Belongs here: the order of things, what runs side by side, what is kept and what is resumed. Does not belong
+here: how a kernel is built or booted, what a workload measures, how an outcome is judged.
+"""
+
+from harness.engine.run import Engine, open_folder
+from harness.engine.sources import Prepared, Source, build, prepare
+
+__all__ = ["Engine", "Prepared", "Source", "build", "open_folder", "prepare"]

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One run of a plan: builds in one line, guests beside it, every finished trial kept at once."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.build import toolchain_versions
+from harness.engine.sources import Prepared, Source, build, prepare
+from harness.engine.trial import TrialJob, run_trial
+from harness.machine import choose_accelerator
+from harness.plan import Plan, save
+from harness.report.codec import read_trial, trial_to_dict, write_json
+from harness.report.progress import Progress
+from harness.report.results import Results, VariantReport, results_to_dict
+from harness.verdict import judge_cell
+from harness.verdict.cell import control_failed_as_it_should
+from harness.words import AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
+
+_ACCELERATOR_DEADLINE = 30.0
+# Only `infra` is tried again: trying a failure again until it passes would hide its rate.
+_ATTEMPTS = 2
+
+
+class Engine:
+    """Runs one plan into one folder, with kernels and sources kept in `cache`."""
+
+    def __init__(self, plan: Plan, out: Path, cache: Path, progress: Progress) -> None:
+        self._plan = plan
+        self._out = out
+        self._cache = cache
+        self._progress = progress
+        self._trials: list[Trial] = []
+        self._seconds: dict[str, float] = {}
+
+    async def run(self) -> Results:
+        """Do the whole plan. Trials that the folder already holds are not run again.
+
+        `UserError` for a plan that cannot be done, `InfraError` when the machine fails; a kernel that does
+        not build or a guest that breaks is a result.
+        """
+        with self._timed("total"):
+            with self._timed("prepare"):
+                prepared = await asyncio.to_thread(prepare, self._plan, self._cache, self._progress)
+            with self._timed("accelerator"):
+                accelerator = await choose_accelerator(self._plan.accelerator, _ACCELERATOR_DEADLINE)
+            self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
+            save(self._plan, self._out / "plan.toml")
+            await self._build_and_try(prepared, accelerator)
+        results = self._judge(prepared, accelerator)
+        write_json(self._out / "results.json", results_to_dict(results))
+        return results
+
+    async def _build_and_try(self, prepared: Prepared, accelerator: AcceleratorChoice) -> None:
+        """Build one kernel after the other while guests run the trials of those that are there."""
+        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
+        guests = [
+            asyncio.create_task(self._guest(number, queue, accelerator))
+            for number in range(1, self._plan.guests + 1)
+        ]
+        try:
+            with self._timed("builds"):
+                await self._build_all(prepared, queue, guests)
+            with self._timed("trials_after_builds"):
+                await _until_done(queue, guests)
+        finally:
+            for task in guests:
+                task.cancel()
+            await asyncio.gather(*guests, return_exceptions=True)
+
+    async def _build_all(
+        self, prepared: Prepared, queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]
+    ) -> None:
+        per_source = len(prepared.workloads) * self._plan.trials
+        trials = len(prepared.sources) * per_source + len(prepared.workloads)
+        self._progress.planned(len(prepared.sources), trials, len(guests))
+        with_controls = True
+        for source in prepared.sources:
+            await build(prepared, source, self._out / "builds" / source.name, self._progress)
+            _raise_if_failed(guests)
+            for job in self._jobs(prepared, source, with_controls=with_controls):
+                queue.put_nowait(job)
+            with_controls = with_controls and source.kernel is None
+
+    def _jobs(self, prepared: Prepared, source: Source, *, with_controls: bool) -> Iterator[TrialJob]:
+        """Yield the trials of a source, the controls (on the first kernel there is) before all others."""
+        if source.kernel is None:
+            return
+        for control in (True, False) if with_controls else (False,):
+            for workload in prepared.workloads.values():
+                for index in range(1, 2 if control else self._plan.trials + 1):
+                    yield TrialJob(source.name, source.kernel, workload, index, control, self._out)
+
+    async def _guest(
+        self, number: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
+    ) -> None:
+        """Run one trial after the other, for ever."""
+        while True:
+            job = await queue.get()
+            self._progress.trial_started(number, job.name)
+            trial = read_trial(job.folder / "trial.json")
+            if trial is None or trial.outcome is Outcome.INFRA:
+                trial = await self._try(job, accelerator)
+            self._trials.append(trial)
+            self._progress.trial_ended(number, job.name, trial)
+            queue.task_done()
+
+    async def _try(self, job: TrialJob, accelerator: AcceleratorChoice) -> Trial:
+        for attempt in range(1, _ATTEMPTS + 1):
+            trial = dataclasses.replace(await run_trial(job, accelerator.accelerator), attempts=attempt)
+            if trial.outcome is not Outcome.INFRA:
+                break
+        write_json(job.folder / "trial.json", trial_to_dict(trial))
+        return trial
+
+    def _judge(self, prepared: Prepared, accelerator: AcceleratorChoice) -> Results:
+        controls = {trial.workload: trial for trial in self._trials if trial.control}
+        proved = {
+            name: control_failed_as_it_should(controls.get(name), workload.control_evidence)
+            for name, workload in prepared.workloads.items()
+        }
+        tree = prepared.tree
+        return Results(
+            tree={
+                "spec": tree.spec,
+                "name": tree.name,
+                "version": tree.version,
+                "source_id": tree.source_id,
+            },
+            accelerator=accelerator,
+            toolchain=toolchain_versions(),
+            plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
+            variants=[_variant_report(prepared, name) for name in prepared.variants],
+            controls=[controls[name] for name in prepared.workloads if name in controls],
+            controls_proved=proved,
+            cells=list(self._cells(prepared, proved)),
+            notes=prepared.notes,
+            seconds=self._seconds,
+        )
+
+    def _cells(self, prepared: Prepared, proved: Mapping[str, bool]) -> Iterator[Cell]:
+        ordered = sorted(self._trials, key=lambda trial: trial.index)
+        for variant in prepared.variants:
+            expected = prepared.expectations(variant)
+            source = prepared.source_of(variant)
+            for workload in prepared.workloads:
+                place = (source.name, workload, False)
+                yield judge_cell(
+                    variant,
+                    workload,
+                    [trial for trial in ordered if (trial.kernel, trial.workload, trial.control) == place],
+                    expected.get(workload),
+                    control_proved=proved[workload],
+                    build_failure=source.first_error,
+                )
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] = time.monotonic() - started
+
+
+def _variant_report(prepared: Prepared, name: str) -> VariantReport:
+    source = prepared.source_of(name)
+    made = prepared.commits[name]
+    return VariantReport(
+        name=name,
+        summary=prepared.variants[name].summary,
+        commit=made.commit,
+        source_id=made.source_id,
+        contained=made.contained,
+        same_as=source.name if source.name != name else None,
+        kernel=source.kernel,
+        first_error=source.first_error,
+    )
+
+
+def _raise_if_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def _until_done(queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until every queued trial has been run, or a guest's task has failed (a full disk, say)."""
+    joined = asyncio.create_task(queue.join())
+    try:
+        await asyncio.wait([joined, *guests], return_when=asyncio.FIRST_COMPLETED)
+        _raise_if_failed(guests)
+    finally:
+        joined.cancel()
+
+
+def open_folder(out: Path, *, resume: bool) -> None:
+    """Make the run's folder.
+
+    `UserError` when it holds something else, or nothing where a run is to be resumed.
+    """
+    if resume and not (out / "plan.toml").is_file():
+        raise UserError(f"{out} holds no run to resume: plan.toml is missing there")
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is not empty: give another --out, or --resume to go on with the run in it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfraError(f"the run's folder {out} cannot be made: {error.strerror}") from None

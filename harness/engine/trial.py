@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One trial from boot to outcome: boots the kernel, runs the workload, reads the console, has it judged."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.dmesg import parse, to_dict
+from harness.machine import BootSpec, Guest, boot, build_initrd
+from harness.report.codec import write_json
+from harness.verdict import judge_trial
+from harness.words import Accelerator, Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
+from harness.workload import Workload
+
+MODULE_IN_GUEST = "/percpu_probe.ko"
+RUNNING_KERNEL = "running_kernel"
+CONSOLE_READ = "console_read"
+_BOOT_DEADLINE = 120.0
+_BANNER = b"Linux version "
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """What to run: a workload (or its sabotaged control) on the kernel that the variant `kernel_name` has."""
+
+    kernel_name: str
+    kernel: Kernel
+    workload: Workload
+    index: int
+    control: bool
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """Return what a person calls this trial."""
+        what = "control of " if self.control else ""
+        return f"{what}{self.workload.name} on {self.kernel_name} #{self.index}"
+
+    @property
+    def folder(self) -> Path:
+        """Return the trial's own folder; a kernel that differs has another one."""
+        kernel = f"{self.kernel_name}-{self.kernel.key[:12]}"
+        where = "controls" if self.control else "trials"
+        return self.out / where / kernel / self.workload.name / str(self.index)
+
+
+@dataclass(slots=True)
+class _Life:
+    """What is known of a guest so far, whenever it ends."""
+
+    ending: Ending = Ending.NO_BOOT
+    observation: Observation = field(default_factory=lambda: Observation(complete=False))
+    running_kernel: bool = False
+    boot_seconds: float = 0.0
+
+
+async def _live(guest: Guest, job: TrialJob, life: _Life) -> None:
+    """Run the workload in a guest that is ready, and end the guest."""
+    notes = await guest.read("/sys/kernel/notes")
+    life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
+    life.observation = await job.workload.run(guest, sabotage=job.control)
+    life.ending = await guest.shutdown()
+
+
+async def _boot_and_run(job: TrialJob, accelerator: Accelerator) -> _Life:
+    life = _Life()
+    started = time.monotonic()
+    initrd = build_initrd(job.folder / "initrd", {MODULE_IN_GUEST: job.kernel.module})
+    spec = BootSpec(
+        image=job.kernel.image,
+        initrd=initrd,
+        folder=job.folder,
+        accelerator=accelerator,
+        cpus=job.workload.cpus,
+        memory_mib=job.workload.memory_mib,
+        boot_deadline=_BOOT_DEADLINE,
+        deadline=job.workload.deadline + _BOOT_DEADLINE,
+    )
+    guest: Guest | None = None
+    try:
+        guest = await boot(spec)
+        life.boot_seconds = time.monotonic() - started
+        await _live(guest, job, life)
+    except GuestEndedError as error:
+        life.ending = error.ending
+    finally:
+        if guest is not None:
+            await guest.kill()
+        initrd.unlink(missing_ok=True)
+    return life
+
+
+def _read_console(folder: Path) -> tuple[bool, list[Event]]:
+    """Return whether the console could be read from the kernel's banner on, and its events."""
+    try:
+        console = (folder / "console.log").read_bytes()
+    except OSError:
+        return False, []
+    events = parse(console)
+    write_json(folder / "events.json", [to_dict(event) for event in events])
+    return _BANNER in console, events
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InfraError(f"the trial's folder {folder} cannot be made: {error.strerror}") from None
+
+
+async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
+    """Run one trial in a folder of its own. Whatever the guest does ends in an outcome, never in an
+    exception.
+
+    `InfraError` when the trial cannot be kept, as on a full disk.
+    """
+    _make_folder(job.folder)
+    started = time.monotonic()
+    life = await _boot_and_run(job, accelerator)
+    console_read, events = _read_console(job.folder)
+    witnesses = {
+        RUNNING_KERNEL: life.running_kernel,
+        CONSOLE_READ: console_read,
+        **life.observation.witnesses,
+    }
+    observation = replace(life.observation, witnesses=witnesses)
+    judgement = judge_trial(
+        observation,
+        events,
+        life.ending,
+        required=(RUNNING_KERNEL, CONSOLE_READ, *job.workload.witnesses),
+        supporting=job.workload.supporting,
+    )
+    return Trial(
+        kernel=job.kernel_name,
+        workload=job.workload.name,
+        index=job.index,
+        control=job.control,
+        outcome=judgement.outcome,
+        evidence=judgement.evidence,
+        reasons=judgement.reasons,
+        ending=life.ending,
+        observation=observation,
+        events=tuple(events),
+        folder=str(job.folder.relative_to(job.out)),
+        seconds=time.monotonic() - started,
+        boot_seconds=life.boot_seconds,
+    )

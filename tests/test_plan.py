@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, save
+from harness.words import Accelerator, InfraError, UserError
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_empty_plan_is_the_default_one(tmp_path: Path) -> None:
+    plan = load(written(tmp_path, ""))
+    assert plan == Plan()
+    assert plan.tree == DEFAULT_TREE
+    assert plan.guests >= 1
+
+
+def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
+    plan = Plan(
+        tree="~/linux@v6.12",
+        variants=("sleepable", "series-v4"),
+        workloads=("exhaust",),
+        trials=20,
+        jobs=3,
+        kconfig=("kasan",),
+        accelerator=Accelerator.TCG,
+        debian_mirror="file:///mirror",
+    )
+    save(plan, tmp_path / "plan.toml")
+    assert load(tmp_path / "plan.toml") == plan
+    assert plan.guests == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tree = 7", "'tree' must be a string"),
+        ('variants = "as-is"', "'variants' must be a list of strings"),
+        ("variants = [1]", "'variants' must be a list of strings"),
+        ("trials = 0", "at least one trial"),
+        ("trials = true", "'trials' must be a whole number"),
+        ("jobs = -1", "jobs = -1"),
+        ('workloads = ["a", "a"]', "names a twice"),
+        ('accelerator = "xen"', "known are auto, kvm, tcg"),
+        ("varients = []", "did you mean variants?"),
+        ("tree = ", "is not TOML"),
+    ],
+)
+def test_a_wrong_plan_is_told_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(written(tmp_path, text))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_plan_of_other_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="is not TOML"):
+        load(path)
+
+
+def test_a_plan_that_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(InfraError, match="cannot be written"):
+        save(Plan(), tmp_path / "none" / "plan.toml")
+
+
+def test_choose() -> None:
+    assert choose("variant", [], ["a", "b"]) == ("a", "b")
+    assert choose("variant", ["b"], ["a", "b"]) == ("b",)
+    with pytest.raises(
+        UserError, match=r"unknown variant 'serie-v4': did you mean series-v4\? known are series-v4"
+    ):
+        choose("variant", ["serie-v4"], ["series-v4"])
+    with pytest.raises(UserError, match="unknown variant 'xyz': known are series-v4"):
+        choose("variant", ["xyz"], ["series-v4"])
+
+
+def test_accelerator() -> None:
+    assert accelerator("auto") is None
+    assert accelerator("kvm") is Accelerator.KVM
+    assert dataclasses.replace(Plan(), accelerator=Accelerator.KVM).accelerator is Accelerator.KVM

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from harness.verdict import judge_cell
+from harness.verdict.cell import control_failed_as_it_should
+from harness.words import Cell, Expectation, Outcome, Trial
+from tests.making import trial
+
+PASS = Expectation(Outcome.PASS)
+MEASURED = Expectation(Outcome.FAIL, ("measured",))
+
+
+def judge(trials: list[Trial], expected: Expectation | None, *, proved: bool = True) -> Cell:
+    return judge_cell("v", "w", trials, expected, control_proved=proved)
+
+
+def test_a_pass_that_was_expected() -> None:
+    cell = judge([trial(), trial()], PASS)
+    assert (cell.verdict, cell.as_expected, cell.failures) == (Outcome.PASS, True, 0)
+
+
+def test_a_pass_without_a_proved_control_proves_nothing() -> None:
+    cell = judge([trial()], PASS, proved=False)
+    assert cell.verdict is Outcome.INCONCLUSIVE
+    assert not cell.as_expected
+    assert cell.reasons == ("the positive control did not fail as it should",)
+
+
+def test_a_failure_stands_without_a_control() -> None:
+    assert judge([trial(Outcome.FAIL)], MEASURED, proved=False).as_expected
+
+
+@pytest.mark.parametrize("other", [Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.INFRA])
+def test_one_failure_is_never_outvoted(other: Outcome) -> None:
+    cell = judge([trial(other), trial(Outcome.FAIL), trial(other)], MEASURED)
+    assert cell.verdict is Outcome.FAIL
+    assert cell.failures == 1
+    assert cell.reasons == ("509 of 512 allocations failed",)
+
+
+@pytest.mark.parametrize("other", [Outcome.INCONCLUSIVE, Outcome.INFRA])
+def test_a_trial_that_proves_nothing_spoils_a_pass(other: Outcome) -> None:
+    assert judge([trial(), trial(other)], PASS).verdict is other
+
+
+@pytest.mark.parametrize(
+    "evidence", [(), ("lockdep/circular",), ("measured", "lockdep/circular"), ("oops/null-deref", "measured")]
+)
+def test_a_failure_for_another_reason_is_not_the_expected_one(evidence: tuple[str, ...]) -> None:
+    cell = judge([trial(Outcome.FAIL, evidence=evidence)], MEASURED)
+    assert cell.verdict is Outcome.FAIL
+    assert not cell.as_expected
+
+
+def test_a_kernel_that_does_not_build_is_never_as_expected() -> None:
+    for expected in (PASS, MEASURED):
+        cell = judge_cell("v", "w", [], expected, control_proved=True, build_failure="a.c:1: error: no")
+        assert cell.verdict is Outcome.INCONCLUSIVE
+        assert not cell.as_expected
+        assert cell.reasons == ("does not build: a.c:1: error: no",)
+
+
+def test_no_trials_at_all_is_no_pass() -> None:
+    assert judge([], PASS).verdict is Outcome.INCONCLUSIVE
+
+
+def test_where_history_is_silent_a_cell_has_only_to_be_conclusive() -> None:
+    assert judge([trial(Outcome.FAIL)], None).as_expected
+    assert judge([trial()], None).as_expected
+    assert not judge([trial(Outcome.INCONCLUSIVE)], None).as_expected
+
+
+def test_a_control_must_fail_and_for_the_stated_reason() -> None:
+    failed = trial(Outcome.FAIL, control=True)
+    assert control_failed_as_it_should(failed, ["measured"])
+    assert not control_failed_as_it_should(failed, ["lockdep/circular"])
+    assert not control_failed_as_it_should(trial(), ["measured"])
+    assert not control_failed_as_it_should(None, ["measured"])
