@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every machine offers of a booted kernel, whatever it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.words import Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a command in the guest ended.
+
+    `exit_code` is 128 + N for a command that signal N killed, 124 for one that ran out of time (`timed_out`; it may
+    still be there if it could not be killed), 127 for one that could not be started. `truncated` says that more output
+    came than was asked for.
+    """
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool = False
+    truncated: bool = False
+
+
+class Guest(Protocol):
+    """A booted kernel with an agent in it. Every coroutine may raise `GuestEndedError` with the ending."""
+
+    @property
+    def console(self) -> Path:
+        """File with the console's text from the first byte."""
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the guest ended, None while it lives."""
+
+    @property
+    def boot_seconds(self) -> float:
+        """Wall time from the start of the machine to the agent's greeting."""
+
+    async def run(self, argv: Sequence[str], timeout: float) -> Completed:  # noqa: ASYNC109 - kept by the guest
+        """Run a command in the guest for at most `timeout` seconds."""
+
+    async def read(self, path: str) -> bytes:
+        """Return the content of a file in the guest; `InfraError` if it cannot be read."""
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a file in the guest, new ones executable; `InfraError` if it cannot be written."""
+
+    async def shutdown(self) -> Ending:
+        """Power the guest off, drain the console, and tell how it ended. Never raises `GuestEndedError`."""
+
+    async def kill(self) -> None:
+        """End the guest at once, whatever its state. May be called any number of times."""

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The QEMU guest: everything that can end it is watched at once, and the first end that is seen names it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from qemu.qmp import Message
+
+from harness.machine.channel import Channel
+from harness.machine.deadline import Deadline
+from harness.machine.guest import Completed
+from harness.machine.rescue import dump_tasks
+from harness.machine.vm import BootSpec, Vm
+from harness.words import Ending, GuestEndedError, InfraError
+
+_T = TypeVar("_T")
+_FILE_SECONDS = 60.0  # for reading or writing one file in the guest
+_GRACE = 15.0  # seconds that the agent has for its answer after a command's own timeout
+_POWEROFF_SECONDS = 20.0
+_PANIC_SECONDS = 10.0  # from the panic event to the reset that ends its report
+_PORT_CLOSED_SECONDS = 2.0  # a guest that resets closes the agent's port a moment earlier
+# Those endings whose guest may still be able to say what its tasks do.
+_TELLING = {Ending.SILENT, Ending.AGENT_LOST, Ending.NO_BOOT, Ending.DEADLINE}
+
+
+async def boot(spec: BootSpec) -> QemuGuest:
+    """Boot a guest and return it when its agent is ready.
+
+    Raises `GuestEndedError` if the guest ends before that, `InfraError` if QEMU does not even start.
+    """
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        guest = QemuGuest(spec)
+    except OSError as error:
+        raise _full(spec.folder, error) from error
+    try:
+        await guest.start()
+    except BaseException:
+        await guest.kill()
+        raise
+    return guest
+
+
+def _full(folder: Path, error: OSError) -> GuestEndedError:
+    return GuestEndedError(
+        f"cannot write below {folder}: {error.strerror}; make room and resume", Ending.DISK_FULL
+    )
+
+
+class QemuGuest:
+    """A guest in QEMU; see the `Guest` protocol for what its methods promise."""
+
+    def __init__(self, spec: BootSpec) -> None:
+        self.boot_seconds = 0.0
+        self._spec = spec
+        self._deadline = Deadline(spec.deadline)
+        self._vm = Vm(spec, self._on_event, self._on_console_error)
+        self._channel = Channel()
+        self._panicked = False
+        self._finishing = False
+        self._powering_off = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._end: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[GuestEndedError] = asyncio.get_running_loop().create_future()
+
+    @property
+    def console(self) -> Path:
+        """File with the console's text from the first byte."""
+        return self._vm.console.path
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the guest ended, None while it lives."""
+        return self._closed.result().ending if self._closed.done() else None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of QEMU."""
+        return self._vm.process.pid if self._vm.process else None
+
+    @property
+    def vm(self) -> Vm:
+        """The QEMU process, for those who talk to its monitor or its console."""
+        return self._vm
+
+    async def start(self) -> None:
+        """Start QEMU and wait for the agent."""
+        began = time.monotonic()
+        try:
+            await self._vm.start()
+        except OSError as error:
+            raise _full(self._spec.folder, error) from error
+        assert self._vm.agent is not None
+        await self._channel.open(self._vm.agent)
+        self._spawn(self._finish())
+        self._spawn(self._watch_process())
+        self._spawn(
+            self._later(
+                self._deadline.remaining, Ending.DEADLINE, f"it was not done after {self._spec.deadline:g} s"
+            )
+        )
+        late = self._spawn(
+            self._later(
+                self._spec.boot_deadline,
+                Ending.NO_BOOT,
+                f"its agent was not ready after {self._spec.boot_deadline:g} s",
+            )
+        )
+        await self._or_end(asyncio.shield(self._channel.hello))
+        late.cancel()
+        self.boot_seconds = time.monotonic() - began
+        self._spawn(self._heartbeat())
+
+    async def run(self, argv: Sequence[str], timeout: float) -> Completed:  # noqa: ASYNC109 - the agent keeps it
+        """Run a command; it is the guest's end (`DEADLINE`) if even the agent cannot end it in time."""
+        return await self._request(self._channel.run(argv, timeout), timeout, " ".join(argv))
+
+    async def read(self, path: str) -> bytes:
+        """Return the content of a file in the guest."""
+        done = await self._request(self._channel.read(path, _FILE_SECONDS), _FILE_SECONDS, f"reading {path}")
+        _check(done, f"{path} cannot be read in the guest")
+        return done.stdout
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a file in the guest."""
+        done = await self._request(
+            self._channel.write(path, data, _FILE_SECONDS), _FILE_SECONDS, f"writing {path}"
+        )
+        _check(done, f"{path} cannot be written in the guest")
+
+    async def shutdown(self) -> Ending:
+        """Power the guest off, drain the console, and tell how it ended."""
+        if not self._end.done():
+            self._powering_off = True
+            self._channel.poweroff()
+            self._spawn(
+                self._later(
+                    _POWEROFF_SECONDS, Ending.SILENT, f"it did not power off in {_POWEROFF_SECONDS:g} s"
+                )
+            )
+        return (await asyncio.shield(self._closed)).ending
+
+    async def kill(self) -> None:
+        """End the guest at once."""
+        self._finish_as(Ending.QEMU_KILLED, "the harness ended it")
+        if not self._finishing:
+            await self._close()
+        await asyncio.shield(self._closed)
+
+    # What ends a guest. The first word counts, whoever says it.
+
+    def _finish_as(self, ending: Ending, why: str) -> None:
+        if not self._end.done():
+            self._end.set_result((ending, why))
+
+    def _on_event(self, event: Message) -> None:
+        data = event.get("data", {})
+        match event["event"]:
+            case "GUEST_PANICKED":
+                self._panicked = True
+                self._spawn(self._later(_PANIC_SECONDS, Ending.PANIC, "its kernel panicked"))
+            case "SHUTDOWN":
+                self._spawn(self._shut_down(str(data.get("reason"))))
+            case "VSERPORT_CHANGE" if not data.get("open") and self._channel.hello.done():
+                self._spawn(
+                    self._later(
+                        _PORT_CLOSED_SECONDS, Ending.AGENT_LOST, "its agent closed the control channel"
+                    )
+                )
+
+    async def _shut_down(self, reason: str) -> None:
+        await asyncio.sleep(0.05)  # for what the console still has to say
+        if self._panicked or self._vm.console.saw_panic:
+            self._finish_as(Ending.PANIC, "its kernel panicked")
+        elif reason == "guest-shutdown":
+            self._finish_as(Ending.POWEROFF, "it powered off")
+        elif reason == "guest-reset":
+            self._finish_as(Ending.RESET, "it reset itself (a reboot or a triple fault)")
+        else:
+            self._finish_as(Ending.QEMU_KILLED, f"QEMU was told to stop ({reason})")
+
+    def _on_console_error(self, error: OSError) -> None:
+        self._finish_as(
+            Ending.DISK_FULL, f"its console cannot be written ({error.strerror}); make room and resume"
+        )
+
+    async def _watch_process(self) -> None:
+        assert self._vm.process is not None
+        status = await self._vm.process.wait()
+        await asyncio.sleep(0.1)  # for an event that was sent before
+        how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+        self._finish_as(Ending.QEMU_KILLED, f"QEMU ended from outside or broke ({how})")
+
+    async def _later(self, seconds: float, ending: Ending, why: str) -> None:
+        await asyncio.sleep(seconds)
+        self._finish_as(ending, why)
+
+    async def _heartbeat(self) -> None:
+        silence = self._spec.silence
+        while True:
+            await asyncio.sleep(min(5.0, silence / 5))
+            ping = asyncio.ensure_future(self._channel.ping())
+            done, _ = await asyncio.wait([ping], timeout=silence)
+            if not done:
+                # The harness itself may have been held up; then the answer is there already.
+                await asyncio.sleep(0.5)
+            if ping.done():
+                continue
+            ping.cancel()
+            if time.monotonic() - self._vm.console.last_output >= silence:
+                self._finish_as(Ending.SILENT, f"neither agent nor console said anything for {silence:g} s")
+            else:
+                self._finish_as(
+                    Ending.AGENT_LOST, f"its agent did not answer for {silence:g} s, though its console talks"
+                )
+            return
+
+    # What happens then, once.
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _finish(self) -> None:
+        ending, _ = await asyncio.shield(self._end)
+        self._finishing = True
+        if ending in _TELLING:
+            with contextlib.suppress(OSError):
+                await dump_tasks(self._vm, self._spec.folder)
+        await self._close()
+
+    async def _close(self) -> None:
+        self._finishing = True
+        await self._vm.kill()
+        await self._channel.close()
+        ending, why = self._end.result()
+        if ending is Ending.RESET and self._vm.console.saw_panic:
+            ending, why = Ending.PANIC, "its kernel panicked"
+        current = asyncio.current_task()
+        for task in self._tasks - {current} if current else self._tasks:
+            task.cancel()
+        self._closed.set_result(
+            GuestEndedError(f"the guest ended ({ending}): {why}; see {self.console}", ending)
+        )
+
+    async def _or_end(self, work: asyncio.Future[_T]) -> _T:
+        """Wait for `work`, or raise when the guest has ended and its console is drained."""
+        try:
+            await asyncio.wait([work, self._closed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not work.done():
+                work.cancel()
+        if self._closed.done() and (work.cancelled() or not work.done()):
+            raise self._closed.result()
+        return await work
+
+    async def _request(self, work: Coroutine[None, None, Completed], seconds: float, what: str) -> Completed:
+        if self._closed.done():
+            work.close()
+            raise self._closed.result()
+        late = self._spawn(
+            self._later(
+                seconds + _GRACE,
+                Ending.DEADLINE,
+                f"'{what}' was not done after {seconds:g} s and could not be ended",
+            )
+        )
+        try:
+            return await self._or_end(asyncio.ensure_future(work))
+        finally:
+            late.cancel()
+
+
+def _check(done: Completed, what: str) -> None:
+    if done.timed_out:
+        raise InfraError(f"{what}: it took longer than {_FILE_SECONDS:g} s")
+    if done.exit_code:
+        raise InfraError(f"{what}: {os.strerror(done.exit_code)}")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One QEMU process: its command line, its pipes, its monitor. Knows what happened, not what it means."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qemu.qmp import EventListener, Message, QMPClient, QMPError
+
+from harness.machine.channel import PORT_NAME
+from harness.machine.console import Console
+from harness.machine.launch import Handover, spawn
+from harness.words import Accelerator, InfraError
+
+# Everything goes to the console, at once and whole: it is evidence. A panic ends in a reset, which `-action
+# reboot=shutdown` turns into an event. An NMI that nobody asked for (we inject it into silent guests) panics with a stack.
+CMDLINE = (
+    "console=ttyS0 ignore_loglevel panic=-1 oops=panic unknown_nmi_panic sysrq_always_enabled "
+    "no_timer_check tsc=reliable random.trust_cpu=on"
+)
+_STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
+
+
+@dataclass(frozen=True, slots=True)
+class BootSpec:
+    """What to boot, where its console goes (`folder`), and how long things may take (seconds).
+
+    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long the agent may
+    leave a heartbeat unanswered.
+    """
+
+    image: Path
+    initrd: Path
+    folder: Path
+    accelerator: Accelerator
+    cpus: int = 2
+    memory_mib: int = 256
+    cmdline: str = ""
+    boot_deadline: float = 60
+    deadline: float = 300
+    silence: float = 60
+
+
+class Vm:
+    """A QEMU process that is started once and never again."""
+
+    def __init__(
+        self, spec: BootSpec, on_event: Callable[[Message], None], on_console_error: Callable[[OSError], None]
+    ) -> None:
+        self.console = Console(spec.folder / "console.log", on_console_error)
+        self.agent: socket.socket | None = None
+        self.process: asyncio.subprocess.Process | None = None
+        self._spec = spec
+        self._on_event = on_event
+        self._qmp = QMPClient("harness")
+        self._events: asyncio.Task[None] | None = None
+        self._input = -1
+
+    @property
+    def stderr(self) -> Path:
+        """File with what QEMU itself had to say."""
+        return self._spec.folder / "qemu-stderr.log"
+
+    async def start(self) -> None:
+        """Start QEMU and let the guest run; `InfraError` with QEMU's own words if it does not come up."""
+        handover = Handover()
+        console_in, self._input = os.pipe()
+        console_out, theirs_out = os.pipe()
+        theirs = [console_in, theirs_out]
+        try:
+            await self._listen(console_out)
+            arguments, qmp = self._arguments(handover)
+            (self._spec.folder / "qemu-command.txt").write_text(shlex.join(arguments) + "\n")
+            theirs.append(os.open(self.stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644))
+            self.process = await spawn(
+                arguments,
+                self._spec.accelerator,
+                handover,
+                stdin=console_in,
+                stdout=theirs_out,
+                stderr=theirs[2],
+            )
+        finally:
+            handover.close()
+            for fd in theirs:
+                os.close(fd)
+        await self._connect(qmp)
+
+    async def _listen(self, fd: int) -> None:
+        pipe = os.fdopen(fd, "rb", buffering=0)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: self.console, pipe)
+
+    def _arguments(self, handover: Handover) -> tuple[list[str], socket.socket]:
+        spec = self._spec
+        kvm = spec.accelerator is Accelerator.KVM
+        agent, self.agent = handover.socket()
+        monitor, qmp = handover.socket()
+        arguments = [
+            *("-nodefaults", "-no-user-config", "-nic", "none", "-display", "none", "-S"),
+            *(
+                "-machine",
+                "pc",
+                "-accel",
+                "kvm" if kvm else "tcg,thread=multi",
+                "-cpu",
+                "host" if kvm else "max",
+            ),
+            *("-smp", str(spec.cpus), "-m", str(spec.memory_mib)),
+            *("-action", "reboot=shutdown,shutdown=pause,panic=none"),
+            *("-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control"),
+            *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
+            *("-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci"),
+            *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
+            *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
+            *("-append", f"{CMDLINE} {spec.cmdline}".strip()),
+        ]
+        return arguments, qmp
+
+    async def _connect(self, sock: socket.socket) -> None:
+        listener = EventListener()
+        self._qmp.register_listener(listener)
+        try:
+            async with asyncio.timeout(_STARTUP):
+                await self._qmp.connect(sock)
+                self._events = asyncio.create_task(self._forward(listener))
+                await self._qmp.execute("cont")
+        except (QMPError, OSError, EOFError, TimeoutError) as error:
+            await self.kill()
+            said = self.stderr.read_text(errors="replace").strip().splitlines()
+            raise InfraError(f"QEMU did not start: {said[-1] if said else error}") from error
+
+    async def _forward(self, listener: EventListener) -> None:
+        while True:
+            self._on_event(await listener.get())
+
+    async def command(self, name: str, **arguments: object) -> object:
+        """Execute a monitor command; None if QEMU is gone or refuses."""
+        try:
+            async with asyncio.timeout(_STARTUP):
+                return await self._qmp.execute(name, arguments)
+        except (QMPError, OSError, EOFError, TimeoutError):
+            return None
+
+    def type(self, data: bytes) -> None:
+        """Type on the serial console; what a full pipe does not take is lost."""
+        with contextlib.suppress(OSError):
+            os.set_blocking(self._input, False)
+            os.write(self._input, data)
+
+    async def kill(self) -> int:
+        """End QEMU, take the console's last bytes, and return QEMU's exit status."""
+        process = self.process
+        if process and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        status = await process.wait() if process else 0
+        try:
+            async with asyncio.timeout(5):
+                await self.console.drained()
+        except TimeoutError:
+            self.console.close()
+        await self._disconnect()
+        return status
+
+    async def _disconnect(self) -> None:
+        if self._events:
+            self._events.cancel()
+            self._events = None
+        with contextlib.suppress(QMPError, OSError, EOFError):
+            await self._qmp.disconnect()
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
