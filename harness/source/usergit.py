@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The user's git repository: read, never written. A repository of ours borrows its objects."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # without git, `doctor` must still run
+
+import git
+from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
+
+from harness.source.lock import locked
+from harness.source.repository import GitError, Repository
+from harness.source.tree import Tree, makefile_version
+from harness.words import InfraError, UserError
+
+
+def git_folder(path: Path) -> Path | None:
+    """Return the git folder of the repository whose top is `path`, None where there is none.
+
+    Works for a checkout, a linked worktree (where `.git` is a file) and a bare repository.
+    """
+    try:
+        with git.Repo(path) as repo:
+            return Path(repo.git_dir)
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        return None
+
+
+def open_git(spec: str, path: Path, ref: str, cache: Path, say: Callable[[str], None]) -> Tree:
+    """Return the tree at `ref` of the user's repository `path`.
+
+    Of the user's repository only a ref and objects are read. What we write (variants' commits, the index of
+    the worktree) goes to a repository of ours whose `objects/info/alternates` names the user's objects.
+    """
+    commit, objects, object_format = _resolve(spec, path, ref)
+    digest = hashlib.sha256(str(objects).encode()).hexdigest()[:16]
+    home = cache / "trees" / f"borrowed-{digest}"
+    with locked(home.with_name(home.name + ".lock"), say):
+        repository = Repository.create(home / "git", alternates=[objects], object_format=object_format)
+    try:
+        source_id = repository.tree_of(commit)
+    except GitError as error:
+        raise InfraError(f"the objects of {path} cannot be borrowed: {error}") from error
+    say(f"{spec} is commit {commit[:12]} of {path}; changes that are not committed do not count")
+    return Tree(
+        spec=spec,
+        name=f"{spec} ({commit[:12]})",
+        version=makefile_version(repository, commit, spec),
+        repo=repository.path,
+        base=commit,
+        source_id=source_id,
+    )
+
+
+def _resolve(spec: str, path: Path, ref: str) -> tuple[str, Path, str]:
+    """Return the commit of `ref`, the folder of the objects and the object format, read-only.
+
+    Naming the git folder makes git skip its check of who owns the repository: root reads a user's repository
+    with plumbing that runs neither hooks nor configured programs.
+    """
+    with git.Repo(path) as repo:
+        private = {
+            "GIT_DIR": str(repo.git_dir),
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+        }
+        with repo.git.custom_environment(**private):
+            try:
+                commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            except GitCommandError as error:
+                raise UserError(
+                    f"'{spec}': the repository {path} has no commit called '{ref}': fetch it or name another ref"
+                ) from error
+            object_format = repo.git.rev_parse("--show-object-format")
+        objects = Path(repo.common_dir).resolve() / "objects"
+    if not objects.is_dir():
+        raise UserError(f"'{spec}': the repository {path} has no objects folder: is it damaged?")
+    # rev-parse echoes the option in front of the hash when it does not know it
+    return str(commit).splitlines()[-1], objects, str(object_format)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A checkout of one of our repositories that commits are switched in, in place."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.source.lock import locked
+from harness.source.repository import GitError, Repository
+from harness.words import InfraError, UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """Source files in `path`, nothing else: git's index and our notes stay in the repository.
+
+    So kbuild sees no git folder (`scripts/setlocalversion` would append to the release), and a
+    half-finished switch is known from `state/commit`, which is absent while one is under way.
+    """
+
+    path: Path
+    repository: Repository
+    state: Path
+
+    @classmethod
+    def open(cls, repository: Repository, path: Path) -> Worktree:
+        """Return the checkout at `path`; `UserError` when a folder of somebody else's stands there."""
+        path = path.absolute()
+        state = repository.path / "checkouts" / hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        ours = state / "path"
+        if path.exists() and not ours.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} is in the way of a worktree: remove it or name another folder")
+        state.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        ours.write_text(f"{path}\n")
+        return cls(path, repository, state)
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that the files show, None when a switch was interrupted."""
+        noted = self.state / "commit"
+        return noted.read_text().strip() if noted.exists() else None
+
+    def switch(self, commit: str) -> None:
+        """Make the files those of `commit`. Only what differs is written, so make rebuilds only that.
+
+        A file that somebody changed or removed is restored, and one that does not belong is removed.
+        """
+        with locked(self.state / "lock"):
+            (self.state / "index.lock").unlink(missing_ok=True)  # a dead git's: we hold the lock
+            try:
+                commit = self.repository.ask(
+                    "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}"
+                )
+            except GitError as error:
+                raise UserError(f"{self.repository.path} has no commit {commit}: {error}") from error
+            (self.state / "commit").unlink(missing_ok=True)
+            try:
+                self._check_out(commit)
+            except GitError as error:
+                raise InfraError(f"{self.path} could not be switched to {commit[:12]}: {error}") from error
+            (self.state / "commit").write_text(f"{commit}\n")
+
+    def _check_out(self, commit: str) -> None:
+        where = {"GIT_WORK_TREE": str(self.path), "GIT_INDEX_FILE": str(self.state / "index")}
+        parallel = ("-c", "checkout.workers=0", "-c", "checkout.thresholdForParallelism=1000")
+        try:
+            self._reset(parallel, commit, where)
+        except GitError as error:
+            if "index" not in str(error):
+                raise
+            (self.state / "index").unlink(missing_ok=True)  # cut short by a crash of the machine
+            self._reset(parallel, commit, where)
+        self.repository.run("clean", "-ffdxq", environment=where)
+
+    def _reset(self, options: tuple[str, ...], commit: str, where: dict[str, str]) -> None:
+        self.repository.run(*options, "read-tree", "--reset", "-u", commit, environment=where)
