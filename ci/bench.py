@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs a plan twice in an empty cache folder, cold and then warm, and prints what took how long.
+
+The ratios are of figures measured in this one call, so they hold on a machine of any speed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def run(cache: Path, out: Path, args: list[str]) -> dict[str, Any]:
+    """Run the plan and return its results.json; a run that did not finish ends the benchmark."""
+    command = [sys.executable, "-m", "harness.cli", "run", "--out", str(out), *args]
+    with (out.parent / f"{out.name}.log").open("w") as log:
+        ended = subprocess.run(
+            command, env=os.environ | {"XDG_CACHE_HOME": str(cache)}, stdout=log, stderr=log, check=False
+        )
+    if ended.returncode not in (0, 1):
+        sys.exit(f"the run failed with exit code {ended.returncode}:\n{Path(log.name).read_text()}")
+    results: dict[str, Any] = json.loads((out / "results.json").read_text())
+    return results
+
+
+def trials(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every trial once, controls among them; variants of equal source share theirs."""
+    shared = {variant["name"] for variant in results["variants"] if variant["same_as"]}
+    cells = [cell for cell in results["cells"] if cell["variant"] not in shared]
+    listed: list[dict[str, Any]] = [trial for cell in cells for trial in cell["trial_list"]]
+    return listed + results["controls"]
+
+
+def row(name: str, value: float, note: str = "") -> None:
+    """Print one figure in seconds."""
+    print(f"{name:<34} {value:9.1f} s  {note}".rstrip())
+
+
+def builds(cold: dict[str, Any]) -> None:
+    """Print the seconds of each build; the first one that was built is the base."""
+    built = [v for v in cold["variants"] if v["kernel"] and not v["same_as"]]
+    base = max(v["kernel"]["seconds"] for v in built)
+    for variant in built:
+        seconds = variant["kernel"]["seconds"]
+        row(f"build {variant['name']}", seconds, f"{seconds / base:5.2f} of the base build")
+
+
+def boots(results: dict[str, Any], label: str) -> None:
+    """Print medians over all trials of a run."""
+    done = trials(results)
+    boot = statistics.median(trial["boot_seconds"] for trial in done)
+    whole = statistics.median(trial["seconds"] for trial in done)
+    row(f"boot to ready, {label}", boot, f"median of {len(done)}")
+    row(f"trial end to end, {label}", whole, f"median of {len(done)}; {boot / whole:4.2f} of it boot")
+
+
+def main() -> None:
+    """Run cold and warm, and print."""
+    args = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        cold = run(folder / "cache", folder / "cold", args)
+        warm = run(folder / "cache", folder / "warm", args)
+    builds(cold)
+    boots(cold, "cold run")
+    boots(warm, "warm run")
+    total_cold, total_warm = cold["seconds"]["total"], warm["seconds"]["total"]
+    row("whole run, cold", total_cold)
+    row("whole run, warm", total_warm, f"{total_warm / total_cold:5.2f} of cold")
+    print("the warm run's time:")
+    for part, seconds in warm["seconds"].items():
+        if part != "total":
+            row(f"  {part}", seconds, f"{seconds / total_warm:5.2f}")
+    guests = sum(trial["seconds"] for trial in trials(warm))
+    row("  guests, added up", guests, f"{guests / total_warm:5.2f} at a time")
+    if not (cold["as_expected"] and warm["as_expected"]):
+        sys.exit("not every cell was as expected, so these figures are of a run that went wrong")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import jsonschema
+import pytest
+from rich.console import Console
+
+from harness.report.results import Results, VariantReport, results_to_dict, schema
+from harness.report.terminal import print_results
+from harness.verdict import judge_cell
+from harness.words import (
+    Accelerator,
+    AcceleratorChoice,
+    CallPath,
+    Expectation,
+    Kernel,
+    Outcome,
+    Trial,
+)
+from tests.making import event, observation, trial
+
+MEASURED = Expectation(Outcome.FAIL, ("measured",), "the source says so")
+
+
+def results(*trials: Trial, expected: Expectation | None = MEASURED, error: str | None = None) -> Results:
+    somewhere = Path("k")
+    kernel = Kernel(
+        "k" * 64,
+        "s" * 40,
+        somewhere,
+        somewhere,
+        somewhere,
+        somewhere,
+        somewhere,
+        "6.12.0",
+        "ab" * 20,
+        "gcc",
+        4.0,
+    )
+    variant = VariantReport(
+        "as-is", "the tree", "c" * 40, "s" * 40, True, None, None if error else kernel, error
+    )
+    twin = dataclasses.replace(variant, name="sleepable", same_as="as-is")
+    cells = [
+        judge_cell(name, "exhaust", trials, expected, control_proved=True, build_failure=error)
+        for name in ("as-is", "sleepable")
+    ]
+    return Results(
+        tree={
+            "spec": "debian:6.12",
+            "name": "debian:6.12 (6.12.1-1)",
+            "version": "6.12.1",
+            "source_id": "s" * 40,
+        },
+        accelerator=AcceleratorChoice(Accelerator.TCG, "the KVM probe guest did not come up"),
+        toolchain={"gcc": "gcc 12.2.0"},
+        plan={"tree": "debian:6.12"},
+        variants=[variant, twin],
+        controls=[trial(Outcome.FAIL, control=True)],
+        controls_proved={"exhaust": True},
+        cells=cells,
+        notes=["a note of the run"],
+        seconds={"total": 12.3456},
+    )
+
+
+def shown(found: Results) -> str:
+    stream = io.StringIO()
+    print_results(found, Console(file=stream, width=80))
+    return stream.getvalue()
+
+
+def failing() -> Trial:
+    seen = observation(
+        notes=("reserves were used",), paths=(CallPath("violation", 3, ("a", "b")),), failures=("509 of 512",)
+    )
+    return trial(Outcome.FAIL, observation=seen, events=(event(),))
+
+
+def test_the_document_follows_its_schema_and_says_what_was_asked_for() -> None:
+    document = results_to_dict(results(failing(), trial(index=2)))
+    jsonschema.Draft202012Validator.check_schema(schema())
+    cell = document["cells"][0]
+    assert cell["verdict"] == "fail"
+    assert (cell["trials"], cell["failures"]) == (2, 1)
+    assert cell["counters"] == {"failures": 0, "allocations": 1024}
+    assert cell["witnesses"] == {"lockdep_alive": True, "chunks_created": True}
+    assert cell["events"][0]["trial"] == 1
+    assert set(cell["events"][0]) >= {"kind", "subtype", "title", "fingerprint"}
+    assert cell["paths"] == [{"label": "violation", "count": 3, "functions": ["a", "b"]}]
+    assert document["as_expected"]
+
+
+def test_a_witness_must_be_there_in_every_trial() -> None:
+    document = results_to_dict(results(trial(), trial(index=2, observation=observation(witnesses={}))))
+    assert document["cells"][0]["witnesses"] == {"lockdep_alive": False, "chunks_created": False}
+
+
+def test_a_run_without_cells_is_not_as_expected() -> None:
+    empty = dataclasses.replace(results(trial()), cells=[])
+    assert not empty.as_expected
+
+
+@pytest.mark.parametrize("verdict", ["great", None])
+def test_the_schema_refuses_another_verdict(verdict: str | None) -> None:
+    document = results_to_dict(results(trial()))
+    document["cells"][0]["verdict"] = verdict
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema())
+
+
+def test_the_matrix_puts_each_verdict_next_to_historys() -> None:
+    text = shown(results(failing()))
+    assert "fail (fail)" in text
+    assert "= as-is" in text
+    assert " ! \n" not in text
+    assert "2 of 2 cells are as expected" in text
+    assert "reserves were used [as-is x exhaust, sleepable x exhaust]" in text
+    assert "the KVM probe guest did not come up" in text
+    assert "a note of the run" in text
+
+
+def test_a_difference_is_marked_and_explained() -> None:
+    text = shown(results(trial()))
+    assert "pass (fail) !" in " ".join(text.split())
+    assert "expected fail by measured" in text
+    assert "trials/as-is/exhaust/1" in text
+    assert "0 of 2 cells are as expected" in text
+
+
+def test_a_kernel_that_does_not_build_says_so() -> None:
+    found = results(error="mm/percpu.c:1: error: no")
+    assert "as-is did not build: mm/percpu.c:1: error: no" in shown(found)
+    assert results_to_dict(found)["variants"][0]["built"] is False
+
+
+def test_a_control_that_passes_is_shown() -> None:
+    found = dataclasses.replace(
+        results(failing()), controls=[trial(control=True)], controls_proved={"exhaust": False}
+    )
+    assert "control of exhaust: pass, so nothing of it may pass" in shown(found)
+
+
+def test_text_of_a_kernel_is_never_markup() -> None:
+    found = results(trial(Outcome.FAIL, reasons=("[bold]lock[/] [/x]",)))
+    assert "[bold]lock[/] [/x]" in shown(found)
+
+
+def test_where_history_is_silent_the_matrix_asks() -> None:
+    assert "pass (?)" in shown(results(trial(), expected=None))
