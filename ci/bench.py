@@ -34,7 +34,8 @@ def trials(results: dict[str, Any]) -> list[dict[str, Any]]:
     shared = {variant["name"] for variant in results["variants"] if variant["same_as"]}
     cells = [cell for cell in results["cells"] if cell["variant"] not in shared]
     listed: list[dict[str, Any]] = [trial for cell in cells for trial in cell["trial_list"]]
-    return listed + results["controls"]
+    controls: list[dict[str, Any]] = results["controls"]
+    return listed + controls
 
 
 def row(name: str, value: float, note: str = "") -> None:
