@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The model of a lockdep report, and how it is read.
+
+Source: the `print_*()` functions of kernel/locking/lockdep.c, from 4.x to 7.x. `print_lock()` writes
+`ffff8881 (NAME){USAGE}-{OUTER:INNER}, at: FUNCTION`; old kernels left address and wait types out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from harness.dmesg import stack
+from harness.dmesg.names import function_name, lock_name, rotate
+from harness.words import Event
+
+_CLASS = re.compile(
+    r"\((?P<name>.+?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
+    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[\w$.]+))?"
+)
+_LINK = re.compile(r"-> #(?P<depth>\d+)")
+_HELD = re.compile(r"\s*#(?P<index>\d+): ")
+_CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usage")
+_RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
+_TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | takes|: )")
+_DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
+
+
+@dataclass(frozen=True, slots=True)
+class LockClass:
+    """A class as lockdep prints it. `usage` is its state characters, `wait` its outer and inner wait type."""
+
+    name: str
+    printed: str
+    usage: str = ""
+    wait: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A held lock, and the function that took it."""
+
+    lock: LockClass
+    function: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One edge of the existing dependency chain: `lock` was taken along `trace` while the next one was held."""
+
+    depth: int
+    lock: LockClass
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class LockdepModel:
+    """What a report says. Empty fields were not printed (or cut off).
+
+    `safe` and `unsafe` are the ends of an interrupt dependency, `path` the classes from the first to the second; `change`
+    is the old and the new usage of an inconsistent state; `scenario` the drawing of the unsafe scenario.
+    """
+
+    acquiring: Holder | None = None
+    holding: Holder | None = None
+    held: list[Holder] = field(default_factory=list)
+    chain: list[Link] = field(default_factory=list)
+    safe: LockClass | None = None
+    unsafe: LockClass | None = None
+    dependency: tuple[LockClass, LockClass] | None = None
+    near: list[LockClass] = field(default_factory=list)
+    far: list[LockClass] = field(default_factory=list)
+    change: tuple[str, str] | None = None
+    scenario: list[str] = field(default_factory=list)
+    stack: list[str] = field(default_factory=list)
+    nest: str | None = None
+    comm: str | None = None
+    pid: int | None = None
+
+    def circle(self) -> tuple[str, ...]:
+        """Give the chain as a cycle in the order of taking, or nothing when a link of it was cut off."""
+        depths = [link.depth for link in self.chain]
+        if not depths or sorted(depths, reverse=True) != list(range(len(depths) - 1, -1, -1)):
+            return ()
+        links = sorted(self.chain, key=lambda link: link.depth)
+        return rotate([link.lock.name for link in links])
+
+    def path(self) -> tuple[str, ...]:
+        """Give the classes from the interrupt-safe lock to the unsafe one; the interrupt closes the cycle."""
+        if self.dependency is not None:
+            whole = [*self.near, *self.dependency, *reversed(self.far)]
+        else:  # inversion: printed from the other lock to this one
+            whole = (
+                list(self.near)
+                if self.safe is not None and self.unsafe is None
+                else list(reversed(self.near))
+            )
+        ends = [self.safe, *whole, self.unsafe]
+        if self.dependency is None and self.acquiring is not None:
+            ends = [self.safe or self.acquiring.lock, *whole, self.unsafe or self.acquiring.lock]
+        names: list[str] = []
+        for lock in ends:
+            if lock is not None and (not names or names[-1] != lock.name):
+                names.append(lock.name)
+        return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class LockdepEvent(Event):
+    """A lockdep event with the model of its report.
+
+    `classes` are all that the report names, in the order of their first mention; `holders` what the task held; `chain` the
+    existing dependencies, the deepest link first, as printed. `safe`/`unsafe` only for `irq_*`.
+    """
+
+    classes: tuple[LockClass, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    chain: tuple[Link, ...] = ()
+    safe: str | None = None
+    unsafe: str | None = None
+    usage_change: tuple[str, str] | None = None
+    scenario: tuple[str, ...] = ()
+    stack: tuple[str, ...] = ()
+
+
+def classes_in(text: str) -> list[Holder]:
+    """Read all lock classes of a line, each with the function that took it, if printed."""
+    found = []
+    for match in _CLASS.finditer(text):
+        wait = (int(match["outer"][:4]), int(match["inner"][:4])) if match["outer"] else None
+        lock = LockClass(lock_name(match["name"]), match["name"], match["usage"], wait)
+        found.append(Holder(lock, function_name(match["at"]) if match["at"] else None))
+    return found
+
+
+def read_model(texts: list[str]) -> LockdepModel:
+    """Read the lines of a report, headline first. What does not look as expected is left out, nothing is guessed."""
+    reading = _Reading()
+    for text in texts[1:]:
+        reading.line(text)
+    reading.end_link()
+    return reading.model
+
+
+class _Reading:
+    """Where in the report the reader stands: the section that the last known sentence opened."""
+
+    _SECTIONS = (
+        (
+            re.compile(r".*(?:is trying to (?:acquire|lock)\b|just changed the state of lock|takes:)"),
+            "acquiring",
+        ),
+        (re.compile(r".*is freeing memory "), "acquiring"),
+        (re.compile(r"(?:but|and this) task is already holding"), "holding"),
+        (re.compile(r"which would create a new lock dependency"), "dependency"),
+        (
+            re.compile(r"but this new dependency connects .*-safe lock|but this lock was taken by another"),
+            "safe",
+        ),
+        (re.compile(r"to a .*-unsafe lock:|but this lock took another"), "unsafe"),
+        (re.compile(r"but this task is not holding:"), "nest"),
+        (re.compile(r"the existing dependency chain"), "chain"),
+        (
+            re.compile(
+                r"the (?:shortest )?dependencies between (?:.*-safe lock and|2nd lock)|the (?:second|first) lock's dep"
+            ),
+            "near",
+        ),
+        (re.compile(r"the dependencies between the lock to be acquired"), "far"),
+        (re.compile(r"other info that might help"), "info"),
+        (re.compile(r"Chain exists of:|\s*Possible .*unsafe locking scenario"), "scenario"),
+        (re.compile(r"(?:\d+ locks? held by |locks held by |no locks held by )"), "held"),
+        (re.compile(r"stack backtrace:"), "stack"),
+    )
+
+    def __init__(self) -> None:
+        self.model = LockdepModel()
+        self._section = ""
+        self._link: tuple[int, LockClass] | None = None
+        self._depth: int | None = None
+        self._trace: list[str] = []
+
+    def line(self, text: str) -> None:
+        """Take one more line of text."""
+        if not text:
+            return
+        task = _TASK.match(text)
+        if task and self.model.pid is None:
+            self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
+        for opening, name in self._SECTIONS:
+            if opening.match(text):
+                self._open(name)
+                break
+        else:
+            self._content(text)
+            return
+        if self._section in ("acquiring", "info", "scenario"):
+            self._content(text)
+
+    def _open(self, name: str) -> None:
+        self.end_link()
+        self._section = name
+
+    def _content(self, text: str) -> None:
+        model = self.model
+        change = _CHANGE.match(text)
+        released = _RELEASED.search(text)
+        if change:
+            model.change = (change["old"], change["new"])
+        elif released:
+            model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
+        elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
+            self._named(text)
+        elif self._section == "chain":
+            self._chained(text)
+        elif self._section in ("near", "far") and _DEPENDENCY.match(text):
+            locks = classes_in(text)
+            (model.near if self._section == "near" else model.far).extend(held.lock for held in locks)
+        elif self._section == "nest":
+            model.nest, self._section = lock_name(text), ""
+        elif self._section == "held" and _HELD.match(text):
+            model.held.extend(classes_in(text))
+        elif self._section == "scenario":
+            model.scenario.append(text)
+        elif self._section == "stack":
+            found = stack.frame(text)
+            if found is not None and found.sure:
+                model.stack.append(found.function)
+
+    def _named(self, text: str) -> None:
+        found = classes_in(text)
+        if not found:
+            return
+        model = self.model
+        if self._section == "acquiring":
+            model.acquiring = found[0]
+        elif self._section == "holding":
+            model.holding = found[0]
+        elif self._section == "safe":
+            model.safe = found[0].lock
+        elif self._section == "unsafe":
+            model.unsafe = found[0].lock
+        elif len(found) == 2:
+            model.dependency = (found[0].lock, found[1].lock)
+        self._section = ""
+
+    def _chained(self, text: str) -> None:
+        """Read `-> #1 (NAME){..}:`; interleaved output may put number and name on two lines."""
+        link = _LINK.match(text)
+        if link:
+            self.end_link()
+            self._depth = int(link["depth"][:4])
+        if self._depth is not None and self._link is None:
+            found = classes_in(text)
+            if found:
+                self._link = (self._depth, found[0].lock)
+            return
+        found_frame = stack.frame(text)
+        if found_frame is not None and self._link is not None:
+            self._trace.append(found_frame.function)
+
+    def end_link(self) -> None:
+        """Close the chain's link that is being read, if any."""
+        if self._link is not None:
+            self.model.chain.append(Link(self._link[0], self._link[1], tuple(self._trace)))
+        self._link = None
+        self._depth = None
+        self._trace = []

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rules, one family of kernel messages a file, in the order in which they are tried.
+
+Belongs here: how a message looks and what is read from it, with the kernel function that prints it. Does not belong here: how
+lines are cut, unstamped and gathered into reports.
+"""
+
+import re
+
+from harness.dmesg.rules import faults, locking, memory, percpu, sanitizers, stalls
+from harness.dmesg.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *locking.RULES,
+    *percpu.RULES,
+    *memory.RULES,
+    *sanitizers.RULES,
+    *stalls.RULES,
+    *faults.RULES,
+)
+
+WORDS: tuple[bytes, ...] = tuple(sorted({word for rule in RULES for word in rule.words}))
+"""Every headline of a rule has one of these in it."""
+
+KTAP = re.compile(r"\s*(?:# |ok \d|not ok \d|KTAP version|TAP version|1\.\.\d)")
+"""A test's own report: `kunit_log()` and lib/test_*.c print it, with `BUG:` in the text as they please."""

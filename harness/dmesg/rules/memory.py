@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Failed page and vmalloc allocations, and the OOM killer.
+
+Sources: `warn_alloc()` in mm/page_alloc.c and its callers there and in mm/vmalloc.c, `slab_out_of_memory()` in mm/slub.c,
+`dump_header()` and `__oom_kill_process()` in mm/oom_kill.c.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.dmesg import stack
+from harness.dmesg.names import message
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
+from harness.words import Kind
+
+
+def _where(function: str | None) -> str:
+    return f" in {function}" if function else ""
+
+
+def _page(found: Found) -> Findings:
+    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    stalled = "stall" in found.match["what"]
+    what = "stall" if stalled else "failure"
+    order = found.match["order"]
+    return Findings(
+        "stall" if stalled else f"order_{order}",
+        f"page allocation {what}, order {order}{_where(function)}",
+        function,
+        (function or "",),
+        comm=found.match["comm"],
+    )
+
+
+def _slab(found: Found) -> Findings:
+    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    return Findings("slab", f"slab allocation failure{_where(function)}", function, (function or "",))
+
+
+def _vmalloc(found: Found) -> Findings:
+    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    what = message(found.match["what"])
+    title = f"vmalloc failure{_where(function)}"
+    return Findings("", title, function, (function or what,), comm=found.match["comm"])
+
+
+def _oom(found: Found) -> Findings:
+    """Say who was killed; who asked for the page that was one too many is chance, and so not part of the identity."""
+    last = next((text for text in reversed(found.texts) if "illed process" in text), "")
+    killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
+    memcg = "emory cgroup out of memory" in last or any("CONSTRAINT_MEMCG" in text for text in found.texts)
+    comm = killed["comm"] if killed else None
+    return Findings(
+        "memcg" if memcg else "global",
+        f"{'memory cgroup ' if memcg else ''}out of memory" + (f": killed {comm}" if comm else ""),
+        stack.guilty(found.texts, stack.ALLOCATORS),
+        (),
+        pid_of(killed["pid"]) if killed else None,
+        comm,
+    )
+
+
+_KILLED = re.compile(
+    r"(?:Out of memory|Memory cgroup out of memory)[^:]*: (?:OOM victim|[Kk]ill(?:ed)? process) "
+)
+
+RULES = (
+    Rule(
+        Kind.PAGE_ALLOC_FAILURE,
+        re.compile(
+            r"(?P<comm>\S.{0,31}?): page allocation (?P<what>failure|stalls? for)\b.*?\border:(?P<order>\d+)"
+        ),
+        (b"page allocation ",),
+        _page,
+    ),
+    Rule(
+        Kind.PAGE_ALLOC_FAILURE,
+        re.compile(r"SLUB: Unable to allocate memory on "),
+        (b"SLUB: Unable to allocate memory",),
+        _slab,
+        complete=lambda found: len(found.texts) > 1,
+    ),
+    Rule(
+        Kind.VMALLOC_FAILURE,
+        re.compile(
+            r"(?P<comm>\S.{0,31}?): (?P<what>vmalloc(?: error: |: allocation failure).*?), mode:"
+            r"|(?:vmap_\w+: |vmalloc: )?(?P<range>vmap allocation for size \d+ failed|vmalloc_node_range for size \d+ failed)"
+        ),
+        (b"vmalloc error: ", b"vmalloc: allocation failure", b" for size "),
+        lambda found: _vmalloc(found) if found.match["what"] else _range(found),
+    ),
+    Rule(
+        Kind.OOM_KILL,
+        re.compile(r"(?P<comm>\S.{0,31}?) invoked oom-killer: "),
+        (b"invoked oom-killer: ",),
+        _oom,
+        absorbs=_KILLED,
+        complete=lambda found: (
+            bool(_KILLED.match(found.texts[-1])) or "oom-kill:" in "".join(found.texts[-3:])
+        ),
+    ),
+    Rule(
+        Kind.OOM_KILL,
+        _KILLED,
+        (b"ut of memory",),
+        _oom,
+        End.LINE,
+        complete=lambda found: True,
+    ),
+)
+
+
+def _range(found: Found) -> Findings:
+    """Read the line that `alloc_vmap_area()` prints, which has no call trace of its own."""
+    return Findings("address_space", "vmalloc address space exhausted", None, ("address_space",))

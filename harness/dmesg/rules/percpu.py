@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The per-CPU allocator's own message; all that this room knows of percpu.
+
+Source: label `fail` of `pcpu_alloc_noprof()` (until 6.9: `pcpu_alloc()`) in mm/percpu.c. Sleeping callers get a call
+trace, atomic ones a line. After ten of them it prints `limit reached, disable warning`, which is no event of its own: that
+line says that failures may go unprinted from there on, not that one happened.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.dmesg import stack
+from harness.dmesg.rules.rule import Findings, Found, Rule
+from harness.words import Kind
+
+_SERVING = re.compile(
+    stack.ALLOCATORS.pattern
+    + r"|(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*$",
+    re.VERBOSE,
+)
+
+
+def _read(found: Found) -> Findings:
+    atomic = found.match["atomic"] != "0"
+    reason = found.match["reason"]
+    function = stack.guilty(found.texts, _SERVING)
+    where = f" in {function}" if function else ""
+    return Findings(
+        subtype="atomic" if atomic else "sleepable",
+        title=f"percpu allocation failure: {reason}{where}",
+        function=function,
+        identity=(function or "", reason),
+    )
+
+
+RULES = (
+    Rule(
+        Kind.PERCPU_ALLOC_FAILURE,
+        re.compile(
+            r"(?:percpu: |PERCPU: )?allocation failed, size=(?P<size>\d+) align=(?P<align>\d+) atomic=(?P<atomic>\d), (?P<reason>.*)"
+        ),
+        (b"allocation failed, size=",),
+        _read,
+        complete=lambda found: found.match["atomic"] != "0" or found.has_frames,
+    ),
+)

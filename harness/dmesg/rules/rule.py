@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a rule is: how one kind of report begins, goes on, ends, and what is read from it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.dmesg.lockdep import LockdepModel
+from harness.dmesg.stack import FRAME
+from harness.words import Kind
+
+
+class End(enum.Enum):
+    """How the reader knows that a report is over."""
+
+    LINE = enum.auto()
+    """It has one line only."""
+    STACK = enum.auto()
+    """No marker: it ends where lines stop to look like parts of a report."""
+    TRACE_MARK = enum.auto()
+    """`---[ end trace ... ]---`, from `print_oops_end_marker()` in kernel/panic.c and `ubsan_epilogue()`."""
+    BANNER = enum.auto()
+    """A line of `=`, from the sanitizers' report functions."""
+
+
+@dataclass(slots=True)
+class Found:
+    """A report as a rule sees it: the headline's match, the text lines from the headline on, and those just before it."""
+
+    match: re.Match[str]
+    texts: list[str]
+    before: tuple[str, ...] = ()
+
+    @property
+    def has_frames(self) -> bool:
+        """Tell whether a call trace was printed."""
+        return any("+0x" in text and FRAME.match(text) for text in self.texts[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a rule read. `identity` is what, besides kind and subtype, makes two reports the same bug."""
+
+    subtype: str
+    title: str
+    function: str | None = None
+    identity: tuple[str, ...] = ()
+    pid: int | None = None
+    comm: str | None = None
+    cpu: int | None = None
+    cycle: tuple[str, ...] = ()
+    lockdep: LockdepModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of report.
+
+    `pattern` is matched at the start of a headline without stamps. `words` are byte strings of which every headline has at
+    least one: the reader looks only at lines that have such a word. `leads_to_die` marks what is followed by a line such as
+    `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event. `needs_evidence` drops the report unless register or trace
+    lines follow: for patterns that people also print themselves.
+    """
+
+    kind: Kind
+    pattern: re.Pattern[str]
+    words: tuple[bytes, ...]
+    read: Callable[[Found], Findings]
+    end: End = End.STACK
+    absorbs: re.Pattern[str] | None = None
+    is_die: bool = False
+    leads_to_die: bool = False
+    needs_evidence: bool = False
+    complete: Callable[[Found], bool] = field(default=lambda found: found.has_frames)
+    """Whether all that the kernel prints is there, where no end mark tells."""
+
+
+def pid_of(digits: str | None) -> int | None:
+    """Convert digits from a log, of which no more than ten can be meant."""
+    return int(digits) if digits and len(digits) <= 10 else None

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hangs: hung tasks, soft and hard lockups, RCU stalls, workqueue lockups, stuck cross-CPU calls.
+
+Sources: `hung_task_info()`/`check_hung_task()` in kernel/hung_task.c, kernel/watchdog.c, arch/powerpc/kernel/watchdog.c,
+kernel/rcu/tree_stall.h, tree_exp.h and tasks.h, `wq_watchdog_timer_fn()` in kernel/workqueue.c, `csd_lock_wait_toolong()`
+in kernel/smp.c.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.dmesg import stack
+from harness.dmesg.names import function_name
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
+from harness.words import Kind
+
+
+def _comm(comm: str) -> str:
+    """Give a worker's name without its numbers: `kworker/0:1` is `kworker`."""
+    return re.sub(r"^(kworker|ksoftirqd|migration|cpuhp)/.*", r"\1", comm)
+
+
+def _hung(found: Found) -> Findings:
+    comm = found.match["comm"]
+    function = stack.guilty(found.texts, stack.WAITERS)
+    return Findings(
+        "io_wait" if found.match["io"] else "",
+        f"task hung in {function}" if function else f"task {_comm(comm)} hung",
+        function,
+        (function or _comm(comm),),
+        pid_of(found.match["pid"]),
+        comm,
+    )
+
+
+def _soft(found: Found) -> Findings:
+    function = stack.guilty(found.texts, stack.WAITERS)
+    return Findings(
+        "",
+        f"soft lockup in {function}" if function else "soft lockup",
+        function,
+        (function or "",),
+        pid_of(found.match["pid"]),
+        found.match["comm"],
+        pid_of(found.match["cpu"]),
+    )
+
+
+def _hard(found: Found) -> Findings:
+    named = found.match["name"]
+    function = stack.guilty(found.texts, stack.WAITERS, first=(named,))
+    title = f"hard lockup in {function}" if function else "hard lockup"
+    return Findings("", title, function, (function or "",), cpu=pid_of(found.match["cpu"]))
+
+
+def _rcu(found: Found) -> Findings:
+    text = found.match[0]
+    if "rcu_tasks" in text or "Tasks" in text:
+        subtype = "tasks"
+    elif "expedited" in text:
+        subtype = "expedited"
+    else:
+        subtype = "self" if "self-detected" in text else "detected"
+    function = stack.guilty(found.texts, stack.WAITERS)
+    return Findings(
+        subtype, f"RCU stall in {function}" if function else "RCU stall", function, (function or "",)
+    )
+
+
+def _workqueue(found: Found) -> Findings:
+    return Findings("", "workqueue lockup", None, ())
+
+
+def _csd(found: Found) -> Findings:
+    name = re.sub(r"\+0x.*", "", found.match["name"])
+    function = function_name(name)
+    return Findings("csd_lock", f"unanswered cross-CPU call of {function}", function, (function,))
+
+
+RULES = (
+    Rule(
+        Kind.HUNG_TASK,
+        re.compile(
+            r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) (?:is )?blocked(?P<io> in I/O wait)? for more than \d+ seconds"
+        ),
+        (b"INFO: task ",),
+        _hung,
+    ),
+    Rule(
+        Kind.SOFT_LOCKUP,
+        re.compile(
+            r"(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d+) stuck for \d+s!(?: \[(?P<comm>.*?):(?P<pid>\d+)\])?"
+        ),
+        (b"BUG: soft lockup - ",),
+        _soft,
+    ),
+    Rule(
+        Kind.HARD_LOCKUP,
+        re.compile(
+            r"(?:NMI )?(?:watchdog: )?(?:BUG: )?(?:CPU ?\d+:? )?(?:NMI )?(?:self-detected|[Ww]atchdog detected|detected)"
+            r" (?:hard )?LOCKUP(?: on (?:other )?(?:cpu |CPU ?|CPUs )(?P<cpu>\d+)| @ (?P<name>[\w.$]+)\+0x)?"
+        ),
+        (b"LOCKUP",),
+        _hard,
+    ),
+    Rule(
+        Kind.RCU_STALL,
+        re.compile(
+            r"(?:rcu: )?INFO: (?:rcu_\w+|RCU|Tasks\w*) (?:self-)?detected (?:expedited )?stall\w*(?:\?| on|,)"
+        ),
+        (b"detected stall", b"detected expedited stall", b"self-detected stall"),
+        _rcu,
+        absorbs=re.compile(r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected (?:expedited )?stall"),
+    ),
+    Rule(
+        Kind.WORKQUEUE_LOCKUP,
+        re.compile(r"(?:workqueue: )?BUG: workqueue lockup - pool"),
+        (b"BUG: workqueue lockup",),
+        _workqueue,
+        absorbs=re.compile(r"(?:workqueue: )?BUG: workqueue lockup"),
+        complete=lambda found: any(text.startswith("Showing busy workqueues") for text in found.texts),
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(
+            r"(?:smp: )?csd: Detected non-responsive CSD lock .* waiting \d+ ns for CPU#\d+ (?P<name>\S+?)\("
+        ),
+        (b"non-responsive CSD lock",),
+        _csd,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(r"unregister_netdevice: waiting for \S+ to become free"),
+        (b"unregister_netdevice: waiting for",),
+        lambda found: Findings("netdev_reference", "network device is never released", None),
+        End.LINE,
+        complete=lambda found: True,
+    ),
+)
