@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.data import data_dir
+from harness.machine.compiler import compiled
 from harness.words import InfraError, UserError
 
 _FOLDERS = ("dev", "etc", "proc", "root", "run", "sys", "tmp")
 _PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
-_CFLAGS = ("-std=gnu11", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-Wl,--build-id=none", "-s")
+_CFLAGS = ("-std=gnu11", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class _Entry:
     device: tuple[int, int] = (0, 0)
 
 
-def build_initrd(out: Path, extra: Mapping[str, Path] = {}) -> Path:  # noqa: B006 - never changed
+def build_initrd(out: Path, extra: Mapping[str, Path] = {}) -> Path:
     """Write the initramfs to `out` and return it; `extra` maps a path in the guest to a file on the host.
 
     Raises `UserError` for an extra file that is missing, `InfraError` where gcc or busybox-static is.
@@ -58,23 +57,7 @@ def _extra_file(name: str, path: Path) -> _Entry:
 
 
 def _agent() -> bytes:
-    """Compile the agent; it is never shipped as a binary."""
-    sources = sorted((data_dir("images") / "agent").glob("*.c"))
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        raise InfraError("gcc is missing, and the guest's agent is compiled with it: install the package gcc")
-    with tempfile.TemporaryDirectory(prefix="harness-agent-") as folder:
-        program = Path(folder) / "init"
-        done = subprocess.run(
-            [compiler, *_CFLAGS, "-o", str(program), *map(str, sources)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            line = next((text for text in done.stderr.splitlines() if "error" in text), done.stderr.strip())
-            raise InfraError(f"the guest's agent does not compile (is libc6-dev installed?): {line}")
-        return program.read_bytes()
+    return compiled(sorted((data_dir("images") / "agent").glob("*.c")), _CFLAGS)
 
 
 def _busybox() -> dict[str, _Entry]:
@@ -95,7 +78,10 @@ def _busybox() -> dict[str, _Entry]:
 
 
 def _newc(entries: Mapping[str, _Entry]) -> bytes:
-    """Pack a "newc" cpio archive (Documentation/driver-api/early-userspace/buffer-format.rst), sorted, owned by root, undated."""
+    """Pack a "newc" cpio archive, sorted, owned by root, undated.
+
+    The format: Documentation/driver-api/early-userspace/buffer-format.rst.
+    """
     return b"".join(_records(entries))
 
 

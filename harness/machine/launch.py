@@ -24,8 +24,14 @@ from harness.words import Accelerator, InfraError, UserError
 
 QEMU = "qemu-system-x86_64"
 _USER = "nobody"
-_KVM = Path("/dev/kvm")
+KVM = Path("/dev/kvm")
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+# Arguments: major and minor number of the device, its owner, and the command to run.
+_OWN_KVM = (
+    "mount -t tmpfs -o mode=0711 tmpfs /tmp && mknod -m 600 /tmp/kvm c $1 $2 && chown $3 /tmp/kvm && "
+    'mount --bind /tmp/kvm /dev/kvm && shift 3 && exec "$@"'
+)
+_NAMESPACE = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", _OWN_KVM, "own-kvm"]
 # The parent may have died before the death signal was asked for; then another process has become the parent.
 _IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"'
 
@@ -68,30 +74,41 @@ def find_qemu() -> str:
     return found
 
 
-def _kvm_groups() -> list[str]:
-    """Return the group that may open /dev/kvm, as an option of setpriv."""
+def _kvm_access(user: pwd.struct_passwd) -> tuple[list[str], list[str]]:
+    """Return a command prefix and the groups of setpriv with which `user` can open /dev/kvm.
+
+    Where a group may open it, that group is enough. Where only root may (a container with a bare devtmpfs), QEMU gets a
+    mount namespace in which the device belongs to it.
+    """
     with contextlib.suppress(OSError):
-        status = _KVM.stat()
+        status = KVM.stat()
         if status.st_mode & stat.S_IRGRP and status.st_mode & stat.S_IWGRP:
-            return ["--groups", str(status.st_gid)]
-    return ["--clear-groups"]
+            return [], ["--groups", str(status.st_gid)]
+        numbers = [str(os.major(status.st_rdev)), str(os.minor(status.st_rdev))]
+        owner = f"{user.pw_uid}:{user.pw_gid}"
+        return [*_NAMESPACE, *numbers, owner], ["--clear-groups"]
+    return [], ["--clear-groups"]
 
 
 def confinement(accelerator: Accelerator) -> list[str]:
     """Return the command that runs the rest of its arguments unprivileged and tied to this process's life.
 
-    The death signal belongs to the *thread* that starts the command (prctl(2), PR_SET_PDEATHSIG): it has to live as
-    long as the guest. It is set after the change of user, which would clear it.
+    The death signal belongs to the *thread* that starts the command (prctl(2), PR_SET_PDEATHSIG): it has to
+    live as long as the guest. It is set after the change of user, which would clear it.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise InfraError("setpriv is missing: install the package util-linux")
-    command = [setpriv, "--no-new-privs", "--pdeathsig", "KILL"]
+    prefix: list[str] = []
+    drop: list[str] = []
     if os.geteuid() == 0:
         user = pwd.getpwnam(_USER)
-        groups = _kvm_groups() if accelerator is Accelerator.KVM else ["--clear-groups"]
-        command += ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), *groups]
-    return [*command, "--", "/bin/sh", "-c", _IF_PARENT_LIVES, str(os.getpid())]
+        groups = ["--clear-groups"]
+        if accelerator is Accelerator.KVM:
+            prefix, groups = _kvm_access(user)
+        drop = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), *groups]
+    tie = ["/bin/sh", "-c", _IF_PARENT_LIVES, str(os.getpid())]
+    return [*prefix, setpriv, "--no-new-privs", "--pdeathsig", "KILL", *drop, "--", *tie]
 
 
 @functools.cache
@@ -128,7 +145,7 @@ async def spawn(
             stderr=stderr,
             pass_fds=handover.fds,
             cwd="/",
-            env={"PATH": os.defpath},
+            env={"PATH": f"{os.defpath}:/usr/sbin:/sbin"},
         )
     except OSError as error:
         raise InfraError(f"QEMU cannot be started: {error.strerror}") from error

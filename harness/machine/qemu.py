@@ -8,9 +8,9 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from qemu.qmp import Message
 
@@ -162,14 +162,15 @@ class QemuGuest:
             self._end.set_result((ending, why))
 
     def _on_event(self, event: Message) -> None:
-        data = event.get("data", {})
+        data = cast(Mapping[str, object], event).get("data")
+        details = data if isinstance(data, dict) else {}
         match event["event"]:
             case "GUEST_PANICKED":
                 self._panicked = True
                 self._spawn(self._later(_PANIC_SECONDS, Ending.PANIC, "its kernel panicked"))
             case "SHUTDOWN":
-                self._spawn(self._shut_down(str(data.get("reason"))))
-            case "VSERPORT_CHANGE" if not data.get("open") and self._channel.hello.done():
+                self._spawn(self._shut_down(str(details.get("reason"))))
+            case "VSERPORT_CHANGE" if not details.get("open") and self._channel.hello.done():
                 self._spawn(
                     self._later(
                         _PORT_CLOSED_SECONDS, Ending.AGENT_LOST, "its agent closed the control channel"
@@ -256,7 +257,9 @@ class QemuGuest:
     async def _or_end(self, work: asyncio.Future[_T]) -> _T:
         """Wait for `work`, or raise when the guest has ended and its console is drained."""
         try:
-            await asyncio.wait([work, self._closed], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {work, cast("asyncio.Future[_T]", self._closed)}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             if not work.done():
                 work.cancel()
