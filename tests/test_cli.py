@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the commands say and which exit code they end with, without a kernel."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.variants import catalogue
+from harness.words import ExitCode
+from harness.workload import workloads
+
+SPLAT = """[    1.000000] BUG: sleeping function called from invalid context at mm/percpu.c:1700
+[    1.000000] in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 1, name: init
+[    1.000000] CPU: 0 PID: 1 Comm: init Not tainted 6.12.0 #1
+[    1.000000] Call Trace:
+[    1.000000]  <TASK>
+[    1.000000]  dump_stack_lvl+0x5d/0x80
+[    1.000000]  __might_resched.cold+0xac/0xbe
+[    1.000000]  guilty_function+0x1b/0x40
+[    1.000000]  </TASK>
+[    2.000000] all is well again
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    said = capsys.readouterr().err
+    assert said.startswith("percpu-harness: ")
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run", "none.toml"], "the plan none.toml cannot be read"),
+        (["run", "--variants", "series-v5"], "unknown variant 'series-v5'"),
+        (["run", "--workloads", "exhause"], "did you mean exhaust?"),
+        (["run", "--trials", "0"], "at least one trial"),
+        (["run", "--tree", "/no/such/tree"], "/no/such/tree"),
+        (["run", "--kconfig", "no-such-fragment"], "'no-such-fragment' is neither"),
+        (["run", "--resume"], "--resume needs --out"),
+        (["run", "--resume", "--out", "nowhere"], "holds no run to resume"),
+        (["build", "--tree", "debian:2.4"], "2.4"),
+        (["boot", "series-v9"], "terminal"),
+        (["parse", "/no/such/log"], "cannot be read"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    args: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert cli.main(args) == ExitCode.USAGE
+    assert said in one_sentence(capsys)
+
+
+def test_a_folder_in_use_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "precious").write_text("x")
+    assert cli.main(["run", "--out", str(tmp_path)]) == ExitCode.USAGE
+    assert "is not empty" in one_sentence(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("args", [[], ["frobnicate"], ["run", "--no-such-option"]])
+def test_usage(args: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(args)
+    assert ended.value.code == ExitCode.USAGE
+
+
+def test_parse_finds_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "console.log"
+    log.write_text(SPLAT)
+    assert cli.main(["parse", "--json", str(log)]) == ExitCode.UNEXPECTED
+    (event,) = json.loads(capsys.readouterr().out)
+    assert event["kind"] == "atomic_sleep"
+    assert event["function"] == "guilty_function"
+    assert cli.main(["parse", str(log)]) == ExitCode.UNEXPECTED
+    assert "guilty_function" in capsys.readouterr().out
+    assert cli.main(["parse", "--json", "--kind", "oops", str(log)]) == ExitCode.OK
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_parse_reads_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Linux version 6.12\nquiet\n")))
+    assert cli.main(["parse", "-"]) == ExitCode.OK
+    assert capsys.readouterr().out == ""
+
+
+def test_the_lists_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["variants"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in catalogue())
+    assert cli.main(["workloads"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for workload in workloads().values():
+        assert workload.name in shown
+        assert workload.witnesses[0] in shown
+
+
+def test_history_speaks_of_every_workload() -> None:
+    for name, variant in catalogue().items():
+        if name != "as-is":
+            assert set(variant.expects) == set(workloads()), name
+
+
+def test_an_empty_cache_can_be_looked_at_and_pruned(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cache"]) == ExitCode.OK
+    assert cli.main(["cache", "--prune"]) == ExitCode.OK
+    assert "freed 0 MB" in capsys.readouterr().out
+
+
+def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    for command in ("run", "build", "boot", "parse", "variants", "workloads", "cache", "doctor"):
+        assert re.search(rf"^    {command} ", shown, re.MULTILINE)
+    for code in ExitCode:
+        assert re.search(rf"^  {code.value} ", shown, re.MULTILINE)
