@@ -16,7 +16,7 @@ from harness.words import InfraError, UserError
 #: What a build in the folder itself leaves, which no tarball holds. The folder's .gitignore is not asked: it may
 #: name files that a patched tree needs. (Documentation/dontdiff and the Makefile's clean and mrproper lists.)
 _ARTEFACTS = (
-    "*.o", "*.o.*", "*.a", "*.ko", "*.mod", "*.mod.c", "*.cmd", "*.d", "*.order", "*.symvers", "*.lds.tmp",
+    "*.o", "*.o.*", "*.a", "*.ko", "*.mod", "*.mod.c", "*.cmd", ".*.d", "*.order", "*.symvers", "*.lds.tmp",
     ".config", ".config.old", "include/config/", "include/generated/", "arch/*/include/generated/",
     "/vmlinux", "vmlinux.bin*", "bzImage", "/System.map", ".tmp_*", "modules.builtin*", ".git/",
 )  # fmt: skip

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// As mask-noio, but a caller's __GFP_NOFAIL reaches the backing allocators as well.
+//
+// goal: mm/percpu.c pcpu_alloc|pcpu_alloc_noprof has pcpu_gfp = gfp & (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOFAIL);
+
+@@
+identifier alloc =~ "^pcpu_alloc(_noprof)?$";
+identifier gfp, pcpu_gfp;
+@@
+ alloc(..., gfp_t gfp) {
+ ...
+ pcpu_gfp = gfp &
+(
+-(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
++(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOFAIL)
+|
+-(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
++(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOFAIL)
+)
+ ;
+ ...
+ }
