@@ -105,7 +105,10 @@ def _kernels(args: argparse.Namespace, console: Console, folder: Path) -> tuple[
         shown.planned(len(prepared.sources), 0, 1)
         asyncio.run(build_all(prepared))
     kernels = {
-        name: source.kernel for source in prepared.sources for name in source.names if source.kernel is not None
+        name: source.kernel
+        for source in prepared.sources
+        for name in source.names
+        if source.kernel is not None
     }
     return prepared, kernels
 
@@ -208,15 +211,25 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
         help="debian:6.1, debian:6.12, debian:7.2, debian:7.3, PATH@REF of a git repository, or an unpacked"
         " source folder (default: debian:6.12)",
     )
-    parser.add_argument("--debian-mirror", metavar="URL", help="default: the mirror of this machine's own apt")
     parser.add_argument(
-        "--kconfig", metavar="FRAGMENT", action="append", default=[], help="a further config fragment (name or file)"
+        "--debian-mirror", metavar="URL", help="default: the mirror of this machine's own apt"
     )
-    parser.add_argument("--accelerator", choices=("auto", "kvm", "tcg"), help="default: auto, found out by a probe")
+    parser.add_argument(
+        "--kconfig",
+        metavar="FRAGMENT",
+        action="append",
+        default=[],
+        help="a further config fragment (name or file)",
+    )
+    parser.add_argument(
+        "--accelerator", choices=("auto", "kvm", "tcg"), help="default: auto, found out by a probe"
+    )
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--variants", metavar="A,B", help="default: every built-in variant that the tree allows")
+    parser.add_argument(
+        "--variants", metavar="A,B", help="default: every built-in variant that the tree allows"
+    )
     parser.add_argument("--workloads", metavar="A,B", help="default: all")
 
 
@@ -229,19 +242,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, do: Callable[[argparse.Namespace, Console], ExitCode], text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, do: Callable[[argparse.Namespace, Console], ExitCode], text: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         added.set_defaults(do=do)
         return added
 
-    run = command("run", _run, "build every variant, run every workload on it, and print the matrix of verdicts")
+    run = command(
+        "run", _run, "build every variant, run every workload on it, and print the matrix of verdicts"
+    )
     run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
     _add_plan_options(run)
     _add_selection(run)
     run.add_argument("--trials", type=int, metavar="N", help="trials per cell (default: 1)")
     run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")
-    run.add_argument("--resume", action="store_true", help="go on with the run in --out: finished trials are kept")
+    run.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out: finished trials are kept"
+    )
     build_ = command("build", _build, "build the kernels of variants and print where they are")
     _add_plan_options(build_)
     _add_selection(build_)
@@ -260,7 +279,9 @@ def _parser() -> argparse.ArgumentParser:
     command("workloads", _workloads, "list the workloads, their witnesses and their positive controls")
     cache = command("cache", _cache, "show what is kept where and how big it is")
     cache.add_argument("--prune", action="store_true", help="drop kernels that were not used for longest")
-    cache.add_argument("--keep", type=int, default=0, metavar="N", help="with --prune: keep the N newest (default: 0)")
+    cache.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="with --prune: keep the N newest (default: 0)"
+    )
     command("doctor", _doctor, "say what of this machine fits, what is missing, and which accelerator works")
     return parser
 

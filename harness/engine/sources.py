@@ -14,8 +14,8 @@ from harness.build import Builder, BuildProgress, order
 from harness.data import data_dir
 from harness.plan import Plan, choose
 from harness.report.progress import Progress
-from harness.source import Tree, VariantCommit, materialise, open_tree, tree_stage
-from harness.variants import AS_IS, Variant, catalogue
+from harness.source import Tree, open_tree
+from harness.variants import AS_IS, Variant, VariantCommit, catalogue, materialise, tree_stage
 from harness.words import BuildError, Expectation, Kernel, UserError
 from harness.workload import Workload, workloads
 
