@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parameters, dispatch and life time: one load runs one workload and leaves its result in
+ * debugfs.
+ */
+#include <linux/debug_locks.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/string.h>
+
+#include "percpu_probe.h"
+
+static char *workload = "";
+module_param(workload, charp, 0444);
+MODULE_PARM_DESC(workload, "name of the workload to run");
+
+bool pp_sabotage;
+module_param_named(sabotage, pp_sabotage, bool, 0444);
+MODULE_PARM_DESC(sabotage, "misbehave on purpose: the positive control of the workload");
+
+unsigned int pp_seed = 1;
+module_param_named(seed, pp_seed, uint, 0444);
+MODULE_PARM_DESC(seed, "seed of the storm's random choices");
+
+unsigned int pp_count;
+module_param_named(count, pp_count, uint, 0444);
+MODULE_PARM_DESC(count, "allocations per part (0: the workload's default)");
+
+unsigned int pp_seconds;
+module_param_named(seconds, pp_seconds, uint, 0444);
+MODULE_PARM_DESC(seconds, "how long the storm blows (0: the default)");
+
+static const struct pp_workload *const workloads[] = {
+	&pp_reclaim_inversion,
+	&pp_constrained_holder,
+	&pp_exhaust,
+	&pp_reclaim_audit,
+	&pp_atomic_refill,
+	&pp_storm,
+};
+
+static const struct pp_workload *find_workload(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(workloads); i++)
+		if (!strcmp(workloads[i]->name, workload))
+			return workloads[i];
+	return NULL;
+}
+
+static int __init percpu_probe_init(void)
+{
+	const struct pp_workload *chosen = find_workload();
+	int error;
+
+	if (!chosen) {
+		pr_err("percpu_probe: no workload is called '%s'\n", workload);
+		return -EINVAL;
+	}
+	error = pp_result_open(chosen);
+	if (error)
+		return error;
+
+	pp_witness("lockdep_alive_before", debug_locks);
+	error = chosen->run();
+	pp_witness("lockdep_alive_after", debug_locks);
+	pp_result_finish(error);
+	return 0;
+}
+
+static void __exit percpu_probe_exit(void)
+{
+	pp_result_close();
+}
+
+module_init(percpu_probe_init);
+module_exit(percpu_probe_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Drives the per-CPU allocator and measures what it does");

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two locks that reclaim takes. Lockdep learns of the first through reclaim's own annotation,
+ * and of the second because a registered shrinker takes it under real direct reclaim.
+ */
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+
+#include "percpu_probe.h"
+
+/* Large blocks first: they fill the memory in no time. Only single pages enter direct reclaim. */
+#define BLOCK_ORDER 9
+#define HOARD_FLAGS (__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
+/* Taken under reclaim by annotation alone. */
+DEFINE_MUTEX(pp_taught_lock);
+/* Taken by the shrinker; guards the hoard. */
+DEFINE_MUTEX(pp_shrinker_lock);
+
+/* Pages that the shrinker gives back, under pp_shrinker_lock; the blocks stay until the end. */
+static LIST_HEAD(hoard);
+static LIST_HEAD(blocks);
+static unsigned long hoarded;
+static struct task_struct *reclaimer;
+static unsigned long scans_direct, scans_other;
+
+void pp_teach_reclaim_lock(void)
+{
+	fs_reclaim_acquire(GFP_KERNEL);
+	mutex_lock(&pp_taught_lock);
+	mutex_unlock(&pp_taught_lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+
+static void take_page(struct page *page, struct list_head *list)
+{
+	mutex_lock(&pp_shrinker_lock);
+	list_add(&page->lru, list);
+	hoarded++;
+	mutex_unlock(&pp_shrinker_lock);
+}
+
+static unsigned long hoard_count(struct shrinker *shrinker, struct shrink_control *control)
+{
+	return READ_ONCE(hoarded);
+}
+
+/*
+ * Frees what it is asked for, so that nobody who needs memory meanwhile meets the OOM killer.
+ * kswapd gets nothing: it could keep up with the hoarder, who would then never enter direct
+ * reclaim.
+ */
+static unsigned long hoard_scan(struct shrinker *shrinker, struct shrink_control *control)
+{
+	struct page *page, *next;
+	unsigned long freed = 0;
+
+	if (current_is_kswapd())
+		return SHRINK_STOP;
+	mutex_lock(&pp_shrinker_lock);
+	if (current == reclaimer)
+		scans_direct++;
+	else
+		scans_other++;
+	list_for_each_entry_safe(page, next, &hoard, lru) {
+		if (freed == control->nr_to_scan)
+			break;
+		list_del(&page->lru);
+		hoarded--;
+		freed++;
+		__free_page(page);
+	}
+	mutex_unlock(&pp_shrinker_lock);
+	return freed ? freed : SHRINK_STOP;
+}
+
+#ifdef HAVE_SHRINKER_ALLOC
+static struct shrinker *shrinker;
+
+static int add_shrinker(void)
+{
+	shrinker = shrinker_alloc(0, "percpu_probe");
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = hoard_count;
+	shrinker->scan_objects = hoard_scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	shrinker_register(shrinker);
+	return 0;
+}
+
+static void remove_shrinker(void)
+{
+	shrinker_free(shrinker);
+}
+#else
+static struct shrinker shrinker = {
+	.count_objects = hoard_count,
+	.scan_objects = hoard_scan,
+	.seeks = DEFAULT_SEEKS,
+};
+
+static int add_shrinker(void)
+{
+	return register_shrinker(&shrinker, "percpu_probe");
+}
+
+static void remove_shrinker(void)
+{
+	unregister_shrinker(&shrinker);
+}
+#endif
+
+static void hoard_until_reclaim(void)
+{
+	unsigned long most = totalram_pages();
+	struct page *page;
+
+	while ((page = alloc_pages((GFP_KERNEL & ~__GFP_RECLAIM) | HOARD_FLAGS, BLOCK_ORDER)))
+		list_add(&page->lru, &blocks);
+	while (!READ_ONCE(scans_direct) && hoarded < most) {
+		page = alloc_page(GFP_KERNEL | HOARD_FLAGS);
+		if (!page)
+			break;
+		take_page(page, &hoard);
+	}
+}
+
+static void release_hoard(void)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &blocks, lru)
+		__free_pages(page, BLOCK_ORDER);
+	INIT_LIST_HEAD(&blocks);
+	mutex_lock(&pp_shrinker_lock);
+	list_for_each_entry_safe(page, next, &hoard, lru)
+		__free_page(page);
+	INIT_LIST_HEAD(&hoard);
+	hoarded = 0;
+	mutex_unlock(&pp_shrinker_lock);
+}
+
+/**
+ * pp_reclaim_through_shrinker - make reclaim take pp_shrinker_lock
+ *
+ * Fills the memory until an allocation of this task enters direct reclaim and that calls our
+ * shrinker. Reports the witness shrinker_called.
+ *
+ * Return: 0, or a negative errno if the shrinker could not be registered.
+ */
+int pp_reclaim_through_shrinker(void)
+{
+	int error;
+
+	reclaimer = current;
+	error = add_shrinker();
+	if (error)
+		return error;
+	hoard_until_reclaim();
+	release_hoard();
+	remove_shrinker();
+	pp_counter(scans_direct, "shrinker_scans_direct");
+	pp_counter(scans_other, "shrinker_scans_other");
+	pp_witness("shrinker_called", scans_direct);
+	return 0;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Results: exact figures for the host in debugfs, KTAP for a person on the console.
+ *
+ * Only the task that loads the module writes here, so nothing is locked. The file appears when
+ * it is complete; its last line is the workload's token, and a result that did not fit has
+ * none.
+ */
+#include <linux/debugfs.h>
+#include <linux/kallsyms.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "percpu_probe.h"
+
+#define TEXT_SIZE (256 << 10)
+
+static struct debugfs_blob_wrapper blob;
+static struct dentry *folder;
+static char *text;
+static size_t used;
+static bool overflow;
+static const struct pp_workload *running;
+static unsigned int part, parts_not_ok;
+
+static __printf(1, 0) void add_va(const char *fmt, va_list args)
+{
+	size_t room = TEXT_SIZE - used;
+	int wanted = vsnprintf(text + used, room, fmt, args);
+
+	if (wanted >= room)
+		overflow = true;
+	else
+		used += wanted;
+}
+
+static __printf(1, 2) void add(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_va(fmt, args);
+	va_end(args);
+}
+
+int pp_result_open(const struct pp_workload *workload)
+{
+	text = vzalloc(TEXT_SIZE);
+	if (!text)
+		return -ENOMEM;
+	running = workload;
+	add("workload %s\n", workload->name);
+	pr_info("KTAP version 1\n");
+	pr_info("1..1\n");
+	pr_info("    KTAP version 1\n");
+	pr_info("    # Subtest: %s\n", workload->name);
+	pr_info("    1..%u\n", workload->parts);
+	return 0;
+}
+
+void pp_result_finish(int error)
+{
+	bool ended = !error && !overflow && part == running->parts;
+
+	if (error)
+		pp_note("%s ended early: error %d", running->name, error);
+	if (overflow)
+		pp_note("%s has more results than fit", running->name);
+	if (ended)
+		add("token %s complete\n", running->name);
+	pr_info("%sok 1 %s\n", ended && !parts_not_ok ? "" : "not ", running->name);
+
+	blob.data = text;
+	blob.size = used;
+	folder = debugfs_create_dir("percpu_probe", NULL);
+	debugfs_create_blob("result", 0444, folder, &blob);
+}
+
+void pp_result_close(void)
+{
+	debugfs_remove(folder);
+	vfree(text);
+}
+
+void pp_counter(u64 value, const char *fmt, ...)
+{
+	va_list args;
+
+	add("counter ");
+	va_start(args, fmt);
+	add_va(fmt, args);
+	va_end(args);
+	add(" %llu\n", value);
+}
+
+void pp_note(const char *fmt, ...)
+{
+	va_list args;
+
+	add("note ");
+	va_start(args, fmt);
+	add_va(fmt, args);
+	va_end(args);
+	add("\n");
+}
+
+void pp_witness(const char *name, bool seen)
+{
+	add("witness %s %d\n", name, seen);
+}
+
+/* The symbol names alone: offsets and module names differ from build to build. */
+static void add_symbol(const void *address)
+{
+	char name[KSYM_SYMBOL_LEN];
+
+	snprintf(name, sizeof(name), "%ps", address);
+	add("%.*s", (int)strcspn(name, " "), name);
+}
+
+void pp_path(const char *label, unsigned long count, const unsigned long *stack, unsigned int depth)
+{
+	unsigned int i;
+
+	add("path %s %lu ", label, count);
+	for (i = 0; i < depth; i++) {
+		if (i)
+			add(";");
+		add_symbol((void *)stack[i]);
+	}
+	add("\n");
+}
+
+void pp_part(const char *name, bool ok, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_info("    # %s: %pV\n", name, &vaf);
+	va_end(args);
+	pr_info("    %sok %u %s\n", ok ? "" : "not ", ++part, name);
+	parts_not_ok += !ok;
+}

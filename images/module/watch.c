@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What percpu did while the workload ran: chunks created and destroyed, pages populated, calls
+ * that failed, and whether the balance worker was at work.
+ *
+ * The probes count and return: they allocate nothing and take no lock.
+ */
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <trace/events/kmem.h>
+#include <trace/events/percpu.h>
+
+#include "percpu_probe.h"
+
+#define MAX_CHUNKS 128
+
+struct pp_watch pp_watch;
+
+static struct task_struct *mine;
+static void *new_chunks[MAX_CHUNKS];
+static void (*create_hook)(void);
+
+static bool by_worker(void)
+{
+	return in_task() && (current->flags & PF_WQ_WORKER);
+}
+
+static bool is_new_chunk(const void *base)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_CHUNKS; i++)
+		if (READ_ONCE(new_chunks[i]) == base)
+			return true;
+	return false;
+}
+
+/* percpu_create_chunk fires with pcpu_alloc_mutex held: that orders the writers of new_chunks. */
+static void on_create(void *data, void *base)
+{
+	int index = atomic_inc_return(&pp_watch.chunks_created) - 1;
+
+	if (index < MAX_CHUNKS)
+		WRITE_ONCE(new_chunks[index], base);
+	if (by_worker())
+		atomic_inc(&pp_watch.chunks_created_by_worker);
+	if (create_hook)
+		create_hook();
+}
+
+static void on_destroy(void *data, void *base)
+{
+	atomic_inc(&pp_watch.chunks_destroyed);
+}
+
+/*
+ * A chunk is created empty. So what a caller that may sleep gets from a chunk which was created
+ * while we watched has been populated meanwhile, too.
+ */
+static void on_alloc(void *data, unsigned long call_site, bool reserved, bool is_atomic,
+		     size_t size, size_t align, void *base, int off, void __percpu *ptr,
+		     size_t bytes, gfp_t gfp)
+{
+	if (!is_atomic && size >= PAGE_SIZE && is_new_chunk(base))
+		atomic_add(size >> PAGE_SHIFT, &pp_watch.pages_populated);
+}
+
+static void on_fail(void *data, bool reserved, bool is_atomic, size_t size, size_t align)
+{
+	if (in_task() && current == mine)
+		atomic_inc(&pp_watch.fails_mine);
+	else
+		atomic_inc(&pp_watch.fails_other);
+}
+
+static void on_page(void *data, struct page *page, unsigned int order, gfp_t gfp, int migratetype)
+{
+	if (by_worker() && pp_current_holds("pcpu_alloc_mutex"))
+		atomic_inc(&pp_watch.worker_pages);
+}
+
+static struct pp_probe probes[] = {
+	{ "percpu_create_chunk", on_create },
+	{ "percpu_destroy_chunk", on_destroy },
+	{ "percpu_alloc_percpu", on_alloc },
+	{ "percpu_alloc_percpu_fail", on_fail },
+	{ "mm_page_alloc", on_page },
+};
+
+static void check_prototypes(void)
+{
+	check_trace_callback_type_percpu_create_chunk(on_create);
+	check_trace_callback_type_percpu_destroy_chunk(on_destroy);
+	check_trace_callback_type_percpu_alloc_percpu(on_alloc);
+	check_trace_callback_type_percpu_alloc_percpu_fail(on_fail);
+	check_trace_callback_type_mm_page_alloc(on_page);
+}
+
+/* Calls of percpu that fail in the task which starts the watch are counted apart, in fails_mine. */
+void pp_watch_start(void)
+{
+	check_prototypes();
+	mine = current;
+	pp_witness("tracepoints_found", pp_probes_attach(probes, ARRAY_SIZE(probes)));
+}
+
+void pp_watch_stop(void)
+{
+	pp_probes_detach(probes, ARRAY_SIZE(probes));
+}
+
+/* Set before pp_watch_start(): @hook is called with pcpu_alloc_mutex held and preemption off. */
+void pp_watch_on_create(void (*hook)(void))
+{
+	create_hook = hook;
+}
+
+void pp_watch_report(void)
+{
+	pp_counter(atomic_read(&pp_watch.chunks_created), "chunks_created");
+	pp_counter(atomic_read(&pp_watch.chunks_created_by_worker), "chunks_created_by_worker");
+	pp_counter(atomic_read(&pp_watch.chunks_destroyed), "chunks_destroyed");
+	pp_counter(atomic_read(&pp_watch.pages_populated), "pages_populated");
+	pp_counter(atomic_read(&pp_watch.worker_pages), "worker_pages");
+}
