@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands, nothing else: each reads its arguments, calls a room, and says how it went by its exit code."""
+"""The commands, nothing else: each reads its arguments, calls a room, and tells how it went by exit code."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="percpu-harness",
-        description="Build real kernels with each variant of a percpu patch series, boot them and judge what they do.",
+        description="Build kernels with each variant of a percpu patch series, boot them, judge what they do.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

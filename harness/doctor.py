@@ -51,9 +51,9 @@ def _tools() -> Iterator[Finding]:
 
 
 def _room(cache: Path) -> Iterator[Finding]:
-    """Measure what is free. The need is what trees, builds and kernels of one Debian source took, rounded up."""
-    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(there).free / 1e9
+    """Measure what is free; the need is what one Debian source, its builds and kernels take, rounded up."""
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(place).free / 1e9
     yield Finding("disk", free >= _NEEDED_GB, f"{free:.0f} GB free for {cache}; {_NEEDED_GB} GB are needed")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     yield Finding("memory", memory >= _MEMORY_GB, f"{memory:.0f} GB; {_MEMORY_GB} GB are needed")

@@ -80,7 +80,7 @@ class Reader:
             start = end
 
     def _slice(self, block: bytes) -> None:
-        nearest = {word: 0 for word in _ALL_WORDS}
+        nearest = dict.fromkeys(_ALL_WORDS, 0)
         nearest = {word: found for word in nearest if (found := block.find(word)) >= 0}
         at = 0
         while at < len(block):

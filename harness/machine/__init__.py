@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a kernel boots on.
 
-Belongs here: the `Guest` protocol, the QEMU driver behind it, the accelerator probe, the initramfs, the control
-channel, the console file and the naming of a guest's end. Does not belong here: what is run in the guest, what
-its console means, and anything about percpu. The room is asyncio.
+Belongs here: the `Guest` protocol, the QEMU driver behind it, the accelerator probe, the initramfs, the
+control channel, the console file and the naming of a guest's end. Does not belong here: what is run in the
+guest, what its console means, and anything about percpu. The room is asyncio.
 """
 
 from harness.machine.accelerator import choose_accelerator

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which accelerator really runs a guest: found out by booting one, never by looking at /dev/kvm.
 
-A nested host can offer /dev/kvm, open it and create a VM, and yet never execute a kernel. So a probe guest of a few
-instructions (`images/probe/probe.S`) is booted under a deadline. It is booted under TCG too whenever KVM fails, which
-proves that the probe itself and QEMU are sound.
+A nested host can offer /dev/kvm, open it and create a VM, and yet never execute a kernel. So a probe guest of
+a few instructions (`images/probe/probe.S`) is booted under a deadline. It is booted under TCG too whenever KVM
+fails, which proves that the probe itself and QEMU are sound.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Finding:
 
 
 async def choose_accelerator(wanted: Accelerator | None, deadline: float = 5.0) -> AcceleratorChoice:
-    """Return what guests are to run on: KVM if the probe comes up under it within `deadline` seconds, else TCG.
+    """Return what guests run on: KVM if the probe comes up under it within `deadline` seconds, else TCG.
 
     `wanted` is the user's demand, which is met or refused with `InfraError`, but never replaced.
     """

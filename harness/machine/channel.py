@@ -86,7 +86,7 @@ class Channel:
         """Write a file; the exit code is an errno."""
         if len(data) > _FRAME_MAX // 2:
             raise InfraError(
-                f"{len(data)} bytes for {path} are too many for the control channel: put it into the initramfs"
+                f"{path} is too large for the control channel ({len(data)} bytes): put it into the initramfs"
             )
         payload = self._bounds(seconds) + path.encode() + b"\0" + data
         return _completed(await self._request(_Frame.WRITE, payload))

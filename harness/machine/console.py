@@ -10,16 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 PANIC = b"Kernel panic - not syncing"
-# QEMU hands over single bytes. Looking at the pipe a hundred times a second, not once a byte, saves the guest the
-# processor time; the pipe holds 64 KiB meanwhile, and a full one makes the guest wait, not lose text.
+# QEMU hands over single bytes. Looking at the pipe a hundred times a second, not once a byte, saves the guest
+# the processor time; the pipe holds 64 KiB meanwhile, and a full one makes the guest wait, not lose text.
 _REST = 0.01
 
 
 class Console(asyncio.Protocol):
     """Copies what the guest says from a pipe to a file of its own.
 
-    The harness writes the file itself, as QEMU drops what it cannot write without a word. `on_error` is called
-    once, with the first `OSError` of a write; reading goes on, so that the guest is not held up.
+    The harness writes the file itself, as QEMU drops what it cannot write without a word. `on_error` is
+    called once, with the first `OSError` of a write; reading goes on, so that the guest is not held up.
     """
 
     def __init__(self, path: Path, on_error: Callable[[OSError], None]) -> None:

@@ -14,6 +14,7 @@ from harness.data import data_dir
 from harness.machine.compiler import compiled
 from harness.words import InfraError, UserError
 
+BUSYBOX = Path("/bin/busybox")
 _FOLDERS = ("dev", "etc", "proc", "root", "run", "sys", "tmp")
 _PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
 _CFLAGS = ("-std=gnu11", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-s")
@@ -62,15 +63,15 @@ def _agent() -> bytes:
 
 def _busybox() -> dict[str, _Entry]:
     """Return busybox and a link for each of its applets."""
-    program = Path("/bin/busybox")
-    if not program.exists():
+
+    if not BUSYBOX.exists():
         raise InfraError("/bin/busybox is missing: install the package busybox-static")
-    content = program.read_bytes()
+    content = BUSYBOX.read_bytes()
     if b"/lib64/ld-linux" in content[:4096]:
         raise InfraError(
             "/bin/busybox is dynamically linked: install the package busybox-static instead of busybox"
         )
-    listed = subprocess.run([program, "--list-full"], capture_output=True, text=True, check=False)
+    listed = subprocess.run([BUSYBOX, "--list-full"], capture_output=True, text=True, check=False)
     entries = {name: _Entry(stat.S_IFLNK | 0o777, b"/bin/busybox") for name in listed.stdout.split()}
     entries["bin/busybox"] = _Entry(stat.S_IFREG | 0o755, content)
     entries.pop("init", None)

@@ -146,6 +146,10 @@ class QemuGuest:
                     _POWEROFF_SECONDS, Ending.SILENT, f"it did not power off in {_POWEROFF_SECONDS:g} s"
                 )
             )
+        return await self.ended()
+
+    async def ended(self) -> Ending:
+        """Wait for the guest's end and return its name."""
         return (await asyncio.shield(self._closed)).ending
 
     async def kill(self) -> None:

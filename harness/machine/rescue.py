@@ -14,14 +14,15 @@ _KEYS = b"lt"  # sysrq: stacks of all CPUs, then of all tasks with the locks the
 _FIRST_WORD = 2.0  # seconds for the kernel to react at all
 _QUIET = 1.0  # seconds without output after which a dump is taken for complete
 _LONGEST = 30.0
+_ECHO = 64  # bytes that the terminal may merely have echoed
 
 
 async def dump_tasks(vm: Vm, folder: Path) -> bool:
     """Have the task states written to the console; True if the kernel did so.
 
-    Sysrq comes by a serial break and a letter (drivers/tty/serial/8250, CONFIG_MAGIC_SYSRQ_SERIAL), which needs
-    neither the agent nor any task. A kernel with interrupts off does not hear it: then QEMU tells the registers, in
-    `registers.txt`, and an NMI makes the kernel panic with a stack.
+    Sysrq comes by a serial break and a letter (drivers/tty/serial/8250, CONFIG_MAGIC_SYSRQ_SERIAL), which
+    needs neither the agent nor any task. A kernel with interrupts off does not hear it: then QEMU tells the
+    registers, in `registers.txt`, and an NMI makes the kernel panic with a stack.
     """
     deadline = Deadline(_LONGEST)
     answered = False
@@ -41,12 +42,12 @@ async def dump_tasks(vm: Vm, folder: Path) -> bool:
 
 
 async def _settled(vm: Vm, before: int, deadline: Deadline) -> bool:
-    """Wait until what the console says after `before` bytes has come to its end; False if nothing came."""
+    """Wait until what the console says after `before` bytes is at its end; False if nothing of weight came."""
     began = time.monotonic()
     while deadline.remaining:
         await asyncio.sleep(0.05)
-        said = vm.console.size > before
+        said = vm.console.size > before + _ECHO
         since = time.monotonic() - (vm.console.last_output if said else began)
         if since > (_QUIET if said else _FIRST_WORD):
             return said
-    return vm.console.size > before
+    return vm.console.size > before + _ECHO

@@ -1,1 +1,73 @@
-interactive = None
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The user's terminal on a shell in the guest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness.machine.qemu import boot
+from harness.machine.vm import BootSpec
+from harness.words import Ending, UserError
+
+_ESCAPE = b"\x1d"  # Ctrl-]
+_SESSION = 24 * 3600.0  # seconds: a person sits there
+
+
+async def interactive(spec: BootSpec) -> Ending:
+    """Boot `spec` with a shell on its serial console and give it the terminal until one of them ends.
+
+    Every key goes to the guest, Ctrl-C too; Ctrl-] ends the guest, as do `exit` and `poweroff` in it. The
+    terminal is restored whatever happens. Raises `UserError` where standard input is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("a shell in the guest needs a terminal: standard input is not one")
+    size = shutil.get_terminal_size()
+    shell = f"agent.shell={size.lines}x{size.columns}"
+    cmdline = f"{spec.cmdline} {shell}".strip()
+    guest = await boot(replace(spec, cmdline=cmdline, deadline=_SESSION))
+    loop = asyncio.get_running_loop()
+    left = asyncio.Event()
+
+    def on_key() -> None:
+        keys = os.read(sys.stdin.fileno(), 1024)
+        guest.vm.type(keys.split(_ESCAPE)[0])
+        if not keys or _ESCAPE in keys:
+            left.set()
+
+    print("The guest's shell: Ctrl-] ends it, exit or poweroff too.", flush=True)
+    try:
+        with _raw(sys.stdin.fileno()):
+            guest.vm.console.listener = _show
+            guest.vm.type(b"\n")
+            loop.add_reader(sys.stdin, on_key)
+            waits = [asyncio.ensure_future(left.wait()), asyncio.ensure_future(guest.ended())]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            waits[0].cancel()
+            loop.remove_reader(sys.stdin)
+            return await guest.shutdown()
+    finally:
+        await guest.kill()
+
+
+def _show(data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+@contextlib.contextmanager
+def _raw(fd: int) -> Iterator[None]:
+    saved = termios.tcgetattr(fd)
+    try:
+        tty.setraw(fd)
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, saved)

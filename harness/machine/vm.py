@@ -20,7 +20,7 @@ from harness.machine.launch import Handover, spawn
 from harness.words import Accelerator, InfraError
 
 # Everything goes to the console, at once and whole: it is evidence. A panic ends in a reset, which `-action
-# reboot=shutdown` turns into an event. An NMI that nobody asked for (we inject it into silent guests) panics with a stack.
+# reboot=shutdown` turns into an event. The NMI that we inject into silent guests panics with a stack.
 CMDLINE = (
     "console=ttyS0 ignore_loglevel panic=-1 oops=panic unknown_nmi_panic sysrq_always_enabled "
     "no_timer_check tsc=reliable random.trust_cpu=on"
@@ -32,8 +32,8 @@ _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 class BootSpec:
     """What to boot, where its console goes (`folder`), and how long things may take (seconds).
 
-    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long the agent may
-    leave a heartbeat unanswered.
+    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long the
+    agent may leave a heartbeat unanswered.
     """
 
     image: Path

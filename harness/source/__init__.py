@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Kernel trees: where they come from, where they are kept and how they are checked out.
 
-Belongs here: Debian source packages, the user's git repositories and folders, our bare repositories in the
-cache, and worktrees. Does not belong here: what a variant changes in a tree (`harness.variants`), how a tree is
-built, and anything about percpu.
+Belongs here: Debian source packages, the user's git repositories and folders, our bare repositories in
+the cache, and worktrees. Does not belong here: what a variant changes in a tree (`harness.variants`), how a
+tree is built, and anything about percpu.
 """
 
 from harness.source.opening import open_tree

@@ -45,8 +45,8 @@ class Offer:
 def system_mirror() -> str:
     """Return the URI of the Debian archive that this machine's own apt uses.
 
-    `apt-get indextargets` reads every form of sources that apt knows. Of the entries for component `main` of a
-    suite of Debian's (security is another archive), those signed with Debian's keyring come first.
+    `apt-get indextargets` reads every form of sources that apt knows. Of the entries for component `main` of
+    a suite of Debian's (security is another archive), those signed with Debian's keyring come first.
     """
     form = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SIGNED_BY)"
     text = _call(["apt-get", "indextargets", "--format", form, "Created-By: Packages"], {}).stdout
@@ -59,8 +59,8 @@ def system_mirror() -> str:
         found.append((-score, uri.rstrip("/")))
     if not found:
         raise InfraError(
-            "this machine's apt names no Debian mirror: give one with --debian-mirror URI (an archive that has "
-            "dists/trixie)"
+            "this machine's apt names no Debian mirror: give one with --debian-mirror URI (an archive that "
+            "has dists/trixie)"
         )
     return min(found, key=lambda entry: entry[0])[1]
 
@@ -100,8 +100,8 @@ class PrivateApt:
             )
         if _NO_NETWORK.search(told):
             raise InfraError(
-                f"the Debian mirror {self._mirror} cannot be reached: check the network and apt's proxy, name "
-                "another with --debian-mirror, or give --tree a git repository or an unpacked source folder"
+                f"the Debian mirror {self._mirror} cannot be reached: check the network and apt's proxy, "
+                "name another with --debian-mirror, or give --tree a git repository or an unpacked source folder"
             )
         if "No space left on device" in told:
             raise InfraError(f"the disk that holds {self._folder} is full: free some space and run again")
@@ -191,8 +191,8 @@ def _call(
 ) -> subprocess.CompletedProcess[str]:
     if shutil.which(command[0]) is None:
         raise InfraError(
-            f"{command[0]} is missing: debian:VERSION needs a Debian machine; give --tree a git repository or a "
-            "source folder instead"
+            f"{command[0]} is missing: debian:VERSION needs a Debian machine; give --tree a git repository or "
+            "a source folder instead"
         )
     env = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"} | extra
     return subprocess.run(

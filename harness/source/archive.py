@@ -26,16 +26,16 @@ def require_room(folder: Path, needed: int = ROOM_NEEDED) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InfraError(
-            f"the disk that holds {folder} has {free >> 20} MiB free and a kernel source needs {needed >> 20}: "
-            "free some space or move the cache (XDG_CACHE_HOME)"
+            f"the disk that holds {folder} has {free >> 20} MiB free and a kernel source needs "
+            f"{needed >> 20}: free some space or move the cache (XDG_CACHE_HOME)"
         )
 
 
 def import_package(package: Path, repository: Repository, say: Callable[[str], None] = silent) -> str:
     """Import the kernel tarball inside the .deb `package` as one commit and return it.
 
-    Runs `dpkg-deb | tar | xz` as a pipe and speaks git's fast-import language, so that nothing but the pack is
-    ever written: about 40 s for a 1.5 GB tree on two cores.
+    Runs `dpkg-deb | tar | xz` as a pipe and speaks git's fast-import language, so that nothing but the pack
+    is ever written: about 40 s for a 1.5 GB tree on two cores.
     """
     say(f"importing {package.name} into a git repository (once)")
     with tempfile.TemporaryFile() as told:

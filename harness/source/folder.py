@@ -13,8 +13,8 @@ from harness.source.repository import GitError, Repository
 from harness.source.tree import Tree, makefile_version
 from harness.words import InfraError, UserError
 
-#: What a build in the folder itself leaves, which no tarball holds. The folder's .gitignore is not asked: it may
-#: name files that a patched tree needs. (Documentation/dontdiff and the Makefile's clean and mrproper lists.)
+#: What a build in the folder itself leaves, which no tarball holds (from Documentation/dontdiff and the
+#: Makefile's clean and mrproper lists). .gitignore is not asked: it may name files that a patched tree needs.
 _ARTEFACTS = (
     "*.o", "*.o.*", "*.a", "*.ko", "*.mod", "*.mod.c", "*.cmd", ".*.d", "*.order", "*.symvers", "*.lds.tmp",
     ".config", ".config.old", "include/config/", "include/generated/", "arch/*/include/generated/",

@@ -76,7 +76,8 @@ def _resolve(spec: str, path: Path, ref: str) -> tuple[str, Path, str]:
                 commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
             except GitCommandError as error:
                 raise UserError(
-                    f"'{spec}': the repository {path} has no commit called '{ref}': fetch it or name another ref"
+                    f"'{spec}': the repository {path} has no commit called '{ref}': fetch it, or name "
+                    "another ref"
                 ) from error
             object_format = repo.git.rev_parse("--show-object-format")
         objects = Path(repo.common_dir).resolve() / "objects"

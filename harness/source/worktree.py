@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,10 @@ from harness.words import InfraError, UserError
 
 @dataclass(frozen=True, slots=True)
 class Worktree:
-    """Source files in `path`, nothing else: git's index and our notes stay in the repository.
+    """Source files in `path`, nothing else: git's index and our notes are in the folder `state` beside it.
 
-    So kbuild sees no git folder (`scripts/setlocalversion` would append to the release), and a
-    half-finished switch is known from `state/commit`, which is absent while one is under way.
+    So kbuild sees no git folder (`scripts/setlocalversion` would append to the release). A switch that was
+    cut short is known by the absence of `state/commit`.
     """
 
     path: Path
@@ -28,13 +27,11 @@ class Worktree:
     def open(cls, repository: Repository, path: Path) -> Worktree:
         """Return the checkout at `path`; `UserError` when a folder of somebody else's stands there."""
         path = path.absolute()
-        state = repository.path / "checkouts" / hashlib.sha256(str(path).encode()).hexdigest()[:16]
-        ours = state / "path"
-        if path.exists() and not ours.exists() and (not path.is_dir() or any(path.iterdir())):
+        state = path.with_name(f".{path.name}.state")
+        if path.exists() and not state.is_dir() and (not path.is_dir() or any(path.iterdir())):
             raise UserError(f"{path} is in the way of a worktree: remove it or name another folder")
         state.mkdir(parents=True, exist_ok=True)
-        path.mkdir(parents=True, exist_ok=True)
-        ours.write_text(f"{path}\n")
+        path.mkdir(exist_ok=True)
         return cls(path, repository, state)
 
     @property
@@ -57,11 +54,19 @@ class Worktree:
             except GitError as error:
                 raise UserError(f"{self.repository.path} has no commit {commit}: {error}") from error
             (self.state / "commit").unlink(missing_ok=True)
+            self._belong()
             try:
                 self._check_out(commit)
             except GitError as error:
                 raise InfraError(f"{self.path} could not be switched to {commit[:12]}: {error}") from error
             (self.state / "commit").write_text(f"{commit}\n")
+
+    def _belong(self) -> None:
+        """Forget the index of another repository: it names objects that ours need not have."""
+        owner = self.state / "repository"
+        if not owner.exists() or owner.read_text() != str(self.repository.path):
+            (self.state / "index").unlink(missing_ok=True)
+            owner.write_text(str(self.repository.path))
 
     def _check_out(self, commit: str) -> None:
         where = {"GIT_WORK_TREE": str(self.path), "GIT_INDEX_FILE": str(self.state / "index")}

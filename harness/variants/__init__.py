@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The built-in history of the percpu allocator's locking, as semantic patches, and what applies them.
 
-Belongs here: the `.cocci` patches (one concern a file, each with the goals that it must reach), `history.toml`
-(which patches make which variant, and what history expects of it), and the code that reads and applies them.
+Belongs here: the `.cocci` patches (one concern a file, each with the goals that it must reach),
+`history.toml` (which patches make which variant, and what history expects of it), and the code that reads
+and applies them.
 Does not belong here: where trees come from (`harness.source`) and how a variant is built or judged.
 """
 

@@ -79,8 +79,8 @@ def _refuse_earlier(tree: Tree, variant: Variant, files: dict[str, bytes]) -> No
     stage = tree_stage(tree)
     there = stage or f"a part of a later series ({', '.join(patch.stem for patch in ahead)})"
     raise UserError(
-        f"{tree.spec} already contains {there}, and {variant.name} is an earlier state that cannot be made from it: "
-        "use as-is, or an older tree"
+        f"{tree.spec} already contains {there}, and {variant.name} is an earlier state that cannot be made "
+        "from it: use as-is, or an older tree"
     )
 
 

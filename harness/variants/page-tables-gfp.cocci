@@ -32,17 +32,15 @@ expression start, end, prot, pages, shift;
 |
 -return vmap_pages_range_noflush(start, end, prot, pages, shift);
 +scope = 0;
-+if (!(gfp & __GFP_IO)) {
++if (!(gfp & __GFP_IO))
 +	scope = memalloc_noio_save();
-+} else if (!(gfp & __GFP_FS)) {
++if ((gfp & (__GFP_IO | __GFP_FS)) == __GFP_IO)
 +	scope = memalloc_nofs_save();
-+}
 +ret = vmap_pages_range_noflush(start, end, prot, pages, shift);
-+if (!(gfp & __GFP_IO)) {
++if (!(gfp & __GFP_IO))
 +	memalloc_noio_restore(scope);
-+} else if (!(gfp & __GFP_FS)) {
++if ((gfp & (__GFP_IO | __GFP_FS)) == __GFP_IO)
 +	memalloc_nofs_restore(scope);
-+}
 )
 +return ret;
  }

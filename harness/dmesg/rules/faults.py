@@ -130,7 +130,7 @@ RULES = (
     Rule(
         Kind.WARNING,
         _WARNING,
-        (b"WARNING: CPU: ", b"WARNING: at ", b", CPU#"),
+        (b"WARNING: ",),
         _warning,
         End.TRACE_MARK,
     ),
@@ -139,7 +139,7 @@ RULES = (
         re.compile(
             r"(?:Kernel BUG|kernel BUG|kernel bug) at (?:(?P<file>\S+?):\d+!|(?P<name>[\w.$]+)\+0x|\S)|BUG: failure at (?P<f>\S+)"
         ),
-        (b"ernel BUG at ", b"kernel bug at ", b"BUG: failure at "),
+        (b"BUG",),
         _kernel_bug,
         End.TRACE_MARK,
         leads_to_die=True,
@@ -149,16 +149,8 @@ RULES = (
         re.compile(
             r"(?:BUG: )?(?:CPU \d+ )?(?:[Uu]nable to handle (?:kernel|page fault|unknown|\S+ page)\b|[Kk]ernel NULL pointer dereference)"
             r"|BUG: .*stack guard page was hit|BUG: [Uu]ser (?:stack|access)|(?:traps: )?PANIC: double fault"
-            r"|Insufficient stack space to handle exception|SError Interrupt on CPU"
         ),
-        (
-            b"nable to handle ",
-            b"ernel NULL pointer dereference",
-            b"stack guard page was hit",
-            b"PANIC: double fault",
-            b"Insufficient stack space to",
-            b"SError Interrupt on",
-        ),
+        (b"BUG", b"nable to ", b"PANIC: double fault"),
         _oops,
         End.TRACE_MARK,
         leads_to_die=True,
@@ -178,13 +170,13 @@ RULES = (
             r"BUG: (?:sleeping function called from (?:invalid context|illegal context)|assuming (?:atomic|non migratable) context"
             r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
         ),
-        (b"BUG: sleeping function", b"BUG: assuming ", b"BUG: scheduling "),
+        (b"BUG",),
         _sleep,
     ),
     Rule(
         Kind.BUG,
         re.compile(r"BUG:? (?P<cache>[\w-]+) ?\((?:Not tainted|Tainted.*?|[ A-Z]{5,40})\): (?P<what>.*)"),
-        (b"BUG ",),
+        (b"BUG",),
         _slab,
         complete=lambda found: len(found.texts) > 3,
     ),
@@ -194,7 +186,7 @@ RULES = (
             r"(?:\w+: )?BUG: (?P<what>(?:spinlock|rwlock|Bad page|Bad rss-counter|Bad swap|non-zero pgtables|mempool element|using \w+"
             r"|workqueue leaked|arch topology).*)"
         ),
-        (b"BUG: ",),
+        (b"BUG",),
         _bug,
         complete=lambda found: True,
     ),
@@ -202,7 +194,7 @@ RULES = (
     Rule(
         Kind.BUG,
         re.compile(r"BUG: (?!unable|KASAN|KCSAN|KMSAN|KFENCE|memory leak|MAX_)(?P<what>\S.*)"),
-        (b"BUG: ",),
+        (b"BUG",),
         _bug,
         needs_evidence=True,
     ),

@@ -136,84 +136,72 @@ def _held_complete(found: Found) -> bool:
 
 
 def _rule(
-    text: str, word: bytes, read: Callable[[Found], Findings], complete: Callable[[Found], bool] = _complete
+    text: str, read: Callable[[Found], Findings], complete: Callable[[Found], bool] = _complete
 ) -> Rule:
-    return Rule(Kind.LOCKDEP, re.compile(_FRAMED + text), (word,), read, complete=complete)
+    return Rule(
+        Kind.LOCKDEP, re.compile(_FRAMED + text), (b"WARNING: ", b"INFO: ", b"BUG"), read, complete=complete
+    )
 
 
 RULES = (
     _rule(
         r"possible circular locking dependency detected",
-        b"possible circular locking",
         _findings("circular", "possible circular locking", LockdepModel.circle),
     ),
     _rule(
         r"possible recursive locking detected",
-        b"possible recursive locking",
         _findings("recursive", "possible recursive locking", _recursive),
     ),
     _rule(
         r"possible irq lock inversion dependency detected",
-        b"possible irq lock inversion",
         _findings("irq_inversion", "possible irq lock inversion", LockdepModel.path),
     ),
     _rule(
         r"\w+-safe -> \w+-unsafe lock order detected",
-        b"-unsafe lock order detected",
         _findings("irq_order", "irq-safe to irq-unsafe lock order", LockdepModel.path),
     ),
     _rule(
         r"inconsistent lock state",
-        b"inconsistent lock state",
         _findings("inconsistent_state", "inconsistent lock state", _acquired),
     ),
     _rule(
         r"Invalid wait context",
-        b"Invalid wait context",
         _findings("wait_context", "invalid wait context", _acquired),
     ),
     _rule(
         r"bad unlock balance detected",
-        b"bad unlock balance",
         _findings("unlock_balance", "bad unlock balance", _acquired),
     ),
     _rule(
         r"bad contention detected",
-        b"bad contention detected",
         _findings("contention", "bad contention", _acquired),
     ),
-    _rule(r"suspicious (?:rcu_\w+\(\)|RCU) usage", b"suspicious RCU usage", _suspicious_rcu),
-    _rule(r"suspicious rcu_\w+\(\) usage", b"suspicious rcu_", _suspicious_rcu),
-    _rule(r"held lock freed", b"held lock freed", _findings("lock_freed", "held lock freed", _acquired)),
+    _rule(r"suspicious (?:rcu_\w+\(\)|RCU) usage", _suspicious_rcu),
+    _rule(r"suspicious rcu_\w+\(\) usage", _suspicious_rcu),
+    _rule(r"held lock freed", _findings("lock_freed", "held lock freed", _acquired)),
     _rule(
         r"lock held (?:when returning to user space|at task exit)",
-        b"lock held ",
         _findings("held_returning_to_user", "lock held when returning to user space", _held),
         _held_complete,
     ),
     _rule(
         r".{1,40}/\d+ still has locks held",
-        b"still has locks held",
         _findings("still_held", "task still has locks held", _held),
     ),
     _rule(
         r"Nested lock was not taken",
-        b"Nested lock was not taken",
         _findings("nested_not_taken", "nested lock was not taken", _nested),
     ),
     _rule(
         r"circular locking deadlock detected",
-        b"circular locking deadlock",
         _by_function("rtmutex_deadlock", "circular rtmutex deadlock"),
     ),
     _rule(
         r"chain_key collision",
-        b"chain_key collision",
         _by_function("chain_key_collision", "lockdep chain key collision"),
     ),
     _rule(
         r"trying to register non-static key",
-        b"non-static key",
         _by_function("non_static_key", "lock with a non-static key"),
         lambda found: found.has_frames,
     ),
@@ -222,11 +210,11 @@ RULES = (
         re.compile(
             r"BUG: (?:MAX_[A-Z_]+ too low!|looking up invalid subclass: \d+|key \S+ has not been registered!)"
         ),
-        (b" too low!", b"looking up invalid subclass", b"has not been registered!"),
+        (b"BUG",),
         _gave_up,
         absorbs=re.compile(r"WARNING: .*kernel/locking/lockdep\.c"),
     ),
 )
 
-GAVE_UP = Rule(Kind.LOCKDEP, re.compile(r"WARNING: .*"), (b"DEBUG_LOCKS_WARN_ON(",), _gave_up, End.TRACE_MARK)
+GAVE_UP = Rule(Kind.LOCKDEP, re.compile(r"WARNING: .*"), (b"WARNING: ",), _gave_up, End.TRACE_MARK)
 """Takes the place of the warning rule when `SELF_CHECK` stands next to the headline of a WARN."""

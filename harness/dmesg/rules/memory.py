@@ -71,13 +71,13 @@ RULES = (
         re.compile(
             r"(?P<comm>\S.{0,31}?): page allocation (?P<what>failure|stalls? for)\b.*?\border:(?P<order>\d+)"
         ),
-        (b"page allocation ",),
+        (b"allocation ",),
         _page,
     ),
     Rule(
         Kind.PAGE_ALLOC_FAILURE,
         re.compile(r"SLUB: Unable to allocate memory on "),
-        (b"SLUB: Unable to allocate memory",),
+        (b"nable to ",),
         _slab,
         complete=lambda found: len(found.texts) > 1,
     ),
@@ -87,7 +87,7 @@ RULES = (
             r"(?P<comm>\S.{0,31}?): (?P<what>vmalloc(?: error: |: allocation failure).*?), mode:"
             r"|(?:vmap_\w+: |vmalloc: )?(?P<range>vmap allocation for size \d+ failed|vmalloc_node_range for size \d+ failed)"
         ),
-        (b"vmalloc error: ", b"vmalloc: allocation failure", b" for size "),
+        (b"allocation ", b"vmalloc error: ", b"_range for size "),
         lambda found: _vmalloc(found) if found.match["what"] else _range(found),
     ),
     Rule(

@@ -40,7 +40,7 @@ RULES = (
         re.compile(
             r"(?:percpu: |PERCPU: )?allocation failed, size=(?P<size>\d+) align=(?P<align>\d+) atomic=(?P<atomic>\d), (?P<reason>.*)"
         ),
-        (b"allocation failed, size=",),
+        (b"allocation ",),
         _read,
         complete=lambda found: found.match["atomic"] != "0" or found.has_frames,
     ),

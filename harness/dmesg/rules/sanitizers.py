@@ -69,28 +69,28 @@ RULES = (
     Rule(
         Kind.KASAN,
         re.compile(rf"BUG: KASAN: (?P<what>[\w -]+?)(?: (?:in|on) (?:{_SYMBOL}|at addr)|$)"),
-        (b"BUG: KASAN: ",),
+        (b"BUG",),
         _kasan,
         End.BANNER,
     ),
     Rule(
         Kind.KMSAN,
         re.compile(rf"BUG: KMSAN: (?P<what>[\w -]+?) in {_SYMBOL}"),
-        (b"BUG: KMSAN: ",),
+        (b"BUG",),
         _kmsan,
         End.BANNER,
     ),
     Rule(
         Kind.KFENCE,
         re.compile(rf"BUG: KFENCE: (?P<what>[\w -]+?) in {_SYMBOL}"),
-        (b"BUG: KFENCE: ",),
+        (b"BUG",),
         _kfence,
         End.BANNER,
     ),
     Rule(
         Kind.KCSAN,
         re.compile(r"BUG: KCSAN: (?P<what>[\w -]+?) in (?P<names>[\w$.+/ ]+)"),
-        (b"BUG: KCSAN: ",),
+        (b"BUG",),
         _kcsan,
         End.BANNER,
     ),
@@ -106,7 +106,7 @@ RULES = (
         re.compile(
             r"BUG: memory leak$|(?:kmemleak: )?unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):"
         ),
-        (b"BUG: memory leak", b"unreferenced object "),
+        (b"BUG", b"unreferenced object "),
         _leak,
         absorbs=re.compile(r"unreferenced object "),
     ),

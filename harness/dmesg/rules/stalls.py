@@ -84,7 +84,7 @@ RULES = (
         re.compile(
             r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) (?:is )?blocked(?P<io> in I/O wait)? for more than \d+ seconds"
         ),
-        (b"INFO: task ",),
+        (b"INFO: ",),
         _hung,
     ),
     Rule(
@@ -92,7 +92,7 @@ RULES = (
         re.compile(
             r"(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d+) stuck for \d+s!(?: \[(?P<comm>.*?):(?P<pid>\d+)\])?"
         ),
-        (b"BUG: soft lockup - ",),
+        (b"BUG",),
         _soft,
     ),
     Rule(
@@ -109,14 +109,14 @@ RULES = (
         re.compile(
             r"(?:rcu: )?INFO: (?:rcu_\w+|RCU|Tasks\w*) (?:self-)?detected (?:expedited )?stall\w*(?:\?| on|,)"
         ),
-        (b"detected stall", b"detected expedited stall", b"self-detected stall"),
+        (b"INFO: ",),
         _rcu,
         absorbs=re.compile(r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected (?:expedited )?stall"),
     ),
     Rule(
         Kind.WORKQUEUE_LOCKUP,
         re.compile(r"(?:workqueue: )?BUG: workqueue lockup - pool"),
-        (b"BUG: workqueue lockup",),
+        (b"BUG",),
         _workqueue,
         absorbs=re.compile(r"(?:workqueue: )?BUG: workqueue lockup"),
         complete=lambda found: any(text.startswith("Showing busy workqueues") for text in found.texts),
