@@ -42,7 +42,7 @@ async def dump_tasks(vm: Vm, folder: Path) -> bool:
 
 
 async def _settled(vm: Vm, before: int, deadline: Deadline) -> bool:
-    """Wait until what the console says after `before` bytes is at its end; False if nothing of weight came."""
+    """Wait until what the console says after `before` bytes has ended; False if nothing of weight came."""
     began = time.monotonic()
     while deadline.remaining:
         await asyncio.sleep(0.05)

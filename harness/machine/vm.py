@@ -32,8 +32,8 @@ _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 class BootSpec:
     """What to boot, where its console goes (`folder`), and how long things may take (seconds).
 
-    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long the
-    agent may leave a heartbeat unanswered.
+    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long
+    the agent may leave a heartbeat unanswered.
     """
 
     image: Path
