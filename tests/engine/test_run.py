@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine's own rules, with sources, builds and guests that are only names. Real ones: test_real_run.py."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.engine import Engine, Prepared, Source, open_folder, run, sources
+from harness.engine.trial import TrialJob
+from harness.plan import Plan
+from harness.report.progress import PlainProgress
+from harness.words import (
+    Accelerator,
+    AcceleratorChoice,
+    BuildError,
+    Expectation,
+    InfraError,
+    Kernel,
+    Outcome,
+    Trial,
+    UserError,
+)
+from tests.making import trial
+
+MEASURED = Expectation(Outcome.FAIL, ("measured",))
+PASS = Expectation(Outcome.PASS)
+GOOD, BAD, TWIN = "series-v4", "scope-atomic", "series-v2"
+
+
+def kernel(name: str, folder: Path) -> Kernel:
+    config = folder / "config"
+    config.write_text("CONFIG_SMP=y\n")
+    return Kernel(name * 8, name, folder, folder, config, folder, folder, "6.12", "ab", "gcc", 1.0)
+
+
+class World:
+    """What the engine would otherwise find outside: counts what is built and tried, answers as it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broken: set[str] = set()
+        self.outcomes: dict[tuple[str, str], list[Outcome]] = {}
+        self.tried: Counter[str] = Counter()
+        self.on_trial: Callable[[TrialJob], None] = lambda job: None
+
+    def build(self, commit: str, source_id: str, log: Path, told: object) -> Kernel:
+        if source_id in self.broken:
+            raise BuildError("no", first_error="mm/percpu.c:1: error: no", log=log)
+        return kernel(source_id, self.folder)
+
+    async def run_trial(self, job: TrialJob, accelerator: Accelerator) -> Trial:
+        await asyncio.sleep(0)
+        self.on_trial(job)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        self.tried[job.name] += 1
+        default = [Outcome.FAIL if job.control or job.kernel_name == BAD else Outcome.PASS]
+        answers = self.outcomes.get((job.kernel_name, job.workload.name), default)
+        outcome = answers.pop(0) if len(answers) > 1 else answers[0]
+        return trial(
+            outcome,
+            kernel=job.kernel_name,
+            workload=job.workload.name,
+            index=job.index,
+            control=job.control,
+            folder=str(job.folder.relative_to(job.out)),
+        )
+
+    def prepare(self, plan: Plan, cache: Path, shown: object) -> Prepared:
+        expects = {GOOD: PASS, TWIN: PASS, BAD: MEASURED}
+        variant = {
+            name: SimpleNamespace(name=name, summary="", expects={"exhaust": expected, "storm": expected})
+            for name, expected in expects.items()
+        }
+        commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
+        workload = {
+            name: SimpleNamespace(name=name, control_evidence=("measured",)) for name in ("exhaust", "storm")
+        }
+        tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
+        made: Any = dict(
+            tree=tree,
+            stage=None,
+            variants=variant,
+            commits=commit,
+            sources=[Source([GOOD, TWIN], "c", "good"), Source([BAD], "c", "bad")],
+            workloads=workload,
+            builder=SimpleNamespace(build=self.build),
+            notes=["noted"],
+        )
+        return Prepared(**made)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path)
+
+    async def choose(*_: object) -> AcceleratorChoice:
+        return AcceleratorChoice(Accelerator.TCG, "told so")
+
+    monkeypatch.setattr(run, "prepare", made.prepare)
+    monkeypatch.setattr(run, "run_trial", made.run_trial)
+    monkeypatch.setattr(run, "choose_accelerator", choose)
+    monkeypatch.setattr(run, "toolchain_versions", lambda: {"gcc": "12"})
+    return made
+
+
+def go(world: World, plan: Plan | None = None) -> dict[str, Any]:
+    """Run the engine and return its results.json."""
+    out = world.folder / "out"
+    out.mkdir(exist_ok=True)
+    shown = PlainProgress(Console(file=io.StringIO()))
+    asyncio.run(Engine(plan or Plan(jobs=2), out, world.folder, shown).run())
+    loaded: dict[str, Any] = json.loads((out / "results.json").read_text())
+    return loaded
+
+
+def cell(document: dict[str, Any], variant: str, workload: str = "exhaust") -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        cell for cell in document["cells"] if (cell["variant"], cell["workload"]) == (variant, workload)
+    )
+    return found
+
+
+def test_every_cell_is_tried_and_equal_sources_only_once(world: World) -> None:
+    document = go(world, Plan(trials=3, jobs=2))
+    assert document["as_expected"]
+    assert len(document["cells"]) == 6
+    assert sum(world.tried.values()) == 2 * 2 * 3 + 2
+    assert cell(document, TWIN)["trial_list"] == cell(document, GOOD)["trial_list"]
+    twin = next(variant for variant in document["variants"] if variant["name"] == TWIN)
+    assert twin["same_as"] == GOOD
+    assert document["notes"] == ["noted"]
+
+
+def test_one_control_per_workload(world: World) -> None:
+    document = go(world)
+    assert [control["workload"] for control in document["controls"]] == ["exhaust", "storm"]
+    assert all(control["proved"] for control in document["controls"])
+
+
+def test_a_control_that_passes_spoils_every_pass_of_its_workload(world: World) -> None:
+    world.outcomes[GOOD, "exhaust"] = [Outcome.PASS]
+    document = go(world)
+    assert cell(document, GOOD)["verdict"] == "inconclusive"
+    assert cell(document, GOOD, "storm")["verdict"] == "pass"
+    assert cell(document, BAD)["verdict"] == "fail"
+    assert not document["as_expected"]
+
+
+def test_a_failure_is_never_tried_again(world: World) -> None:
+    world.outcomes[BAD, "exhaust"] = [Outcome.FAIL, Outcome.PASS]
+    assert cell(go(world), BAD)["verdict"] == "fail"
+    assert world.tried[f"exhaust on {BAD} #1"] == 1
+
+
+def test_infra_is_tried_again_once_and_counted(world: World) -> None:
+    world.outcomes[BAD, "exhaust"] = [Outcome.INFRA, Outcome.FAIL]
+    world.outcomes[BAD, "storm"] = [Outcome.INFRA]
+    document = go(world)
+    assert cell(document, BAD)["verdict"] == "fail"
+    assert cell(document, BAD)["trial_list"][0]["attempts"] == 2
+    assert cell(document, BAD, "storm")["verdict"] == "infra"
+    assert not cell(document, BAD, "storm")["as_expected"]
+    assert world.tried[f"storm on {BAD} #1"] == 2
+
+
+def test_a_variant_that_does_not_build_stops_no_other(world: World) -> None:
+    world.broken.add("good")
+    document = go(world)
+    assert cell(document, GOOD)["reasons"] == ["does not build: mm/percpu.c:1: error: no"]
+    assert cell(document, GOOD)["verdict"] == "inconclusive"
+    assert cell(document, BAD)["as_expected"]
+    assert len(document["controls"]) == 2, "the controls move on to the next kernel"
+
+
+def test_finished_trials_are_not_repeated(world: World) -> None:
+    go(world)
+    world.tried.clear()
+    document = go(world)
+    assert world.tried == Counter()
+    assert document["as_expected"]
+
+
+def test_what_broke_is_tried_again_when_resumed(world: World) -> None:
+    world.outcomes[BAD, "storm"] = [Outcome.INFRA]
+    go(world)
+    world.outcomes.clear()
+    world.tried.clear()
+    assert go(world)["as_expected"]
+    assert list(world.tried) == [f"storm on {BAD} #1"]
+
+
+def test_a_machine_that_fails_ends_the_run_but_keeps_what_is_done(world: World) -> None:
+    def full(job: TrialJob) -> None:
+        if job.kernel_name == BAD and job.workload.name == "storm":
+            raise InfraError("the disk is full")
+
+    world.on_trial = full
+    with pytest.raises(InfraError, match="the disk is full"):
+        go(world)
+    assert not (world.folder / "out" / "results.json").exists()
+    world.on_trial = lambda job: None
+    world.tried.clear()
+    assert go(world)["as_expected"]
+    assert f"exhaust on {GOOD} #1" not in world.tried
+
+
+def test_a_folder_is_resumed_or_empty(tmp_path: Path) -> None:
+    open_folder(tmp_path / "new", resume=False)
+    open_folder(tmp_path / "new", resume=False)
+    with pytest.raises(UserError, match="no run to resume"):
+        open_folder(tmp_path / "new", resume=True)
+    (tmp_path / "new" / "plan.toml").touch()
+    open_folder(tmp_path / "new", resume=True)
+    with pytest.raises(UserError, match="is not empty"):
+        open_folder(tmp_path / "new", resume=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is not empty"):
+        open_folder(tmp_path / "file", resume=False)
+    with pytest.raises(InfraError, match="cannot be made"):
+        open_folder(tmp_path / "file" / "below", resume=False)
+
+
+def test_fragments_of_a_plan(tmp_path: Path) -> None:
+    own = tmp_path / "my.config"
+    own.write_text("CONFIG_KASAN=y\n")
+    workload: Any = {"exhaust": SimpleNamespace(fragments=("base", "lockdep"))}
+    found = sources._fragments(Plan(kconfig=(str(own), "percpu")), workload)
+    assert [path.name for path in found] == ["base.config", "lockdep.config", "my.config", "percpu.config"]
+    with pytest.raises(UserError, match="neither a config fragment of ours"):
+        sources._fragments(Plan(kconfig=("nothing",)), workload)
