@@ -101,7 +101,7 @@ class PrivateApt:
         if _NO_NETWORK.search(told):
             raise InfraError(
                 f"the Debian mirror {self._mirror} cannot be reached: check the network and apt's proxy, "
-                "name another with --debian-mirror, or give --tree a git repository or an unpacked source folder"
+                "name another with --debian-mirror, or give --tree a git repository or a source folder"
             )
         if "No space left on device" in told:
             raise InfraError(f"the disk that holds {self._folder} is full: free some space and run again")
@@ -191,8 +191,8 @@ def _call(
 ) -> subprocess.CompletedProcess[str]:
     if shutil.which(command[0]) is None:
         raise InfraError(
-            f"{command[0]} is missing: debian:VERSION needs a Debian machine; give --tree a git repository or "
-            "a source folder instead"
+            f"{command[0]} is missing: debian:VERSION needs a Debian machine; give --tree a git repository "
+            "or a source folder instead"
         )
     env = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"} | extra
     return subprocess.run(

@@ -20,8 +20,8 @@ class Variant:
     """A state of the kernel that history knows.
 
     `stage` orders the states in time (None: the tree as it is). `stands_for` names the kernel commit.
-    `patches` are applied in order; `without` are patches that a tree must not contain already, because this variant is
-    older than they are. `expects` maps workloads to outcomes; it is empty for `as-is`, which has those of
+    `patches` are applied in order; `without` are patches that a tree must not contain already, because this
+    variant is older than they are. `expects` maps workloads to outcomes; it is empty for `as-is`, which has those of
     `tree_stage()`.
     """
 
