@@ -18,7 +18,7 @@ from harness.words import InfraError
 #: Bytes that an import and its package need at most (a 7.x tree takes 0.45 GiB, the package 0.16 GiB).
 ROOM_NEEDED = 1 << 30
 _REF = "refs/heads/import"
-_CHUNK = 1 << 20
+_BUFFER = 16 << 10
 
 
 def require_room(folder: Path, needed: int = ROOM_NEEDED) -> None:
@@ -123,7 +123,8 @@ def _stream(source: IO[bytes], sink: IO[bytes]) -> None:
     message = b"Import of a Debian kernel source package\n"
     head = f"commit {_REF}\ncommitter {IDENTITY} {EPOCH}\ndata {len(message)}\n"
     sink.write(head.encode() + message)
-    with tarfile.open(fileobj=source, mode="r|", bufsize=_CHUNK) as archive:
+    # tarfile copies the rest of its buffer at every read: a small one is several times faster
+    with tarfile.open(fileobj=source, mode="r|", bufsize=_BUFFER) as archive:
         for member in archive:
             name = _quoted(member.name.removeprefix("./").partition("/")[2])
             if member.issym():
@@ -134,8 +135,7 @@ def _stream(source: IO[bytes], sink: IO[bytes]) -> None:
                 assert content is not None
                 mode = b"100755" if member.mode & 0o100 else b"100644"
                 sink.write(b"M %s inline %s\ndata %d\n" % (mode, name, member.size))
-                shutil.copyfileobj(content, sink, _CHUNK)
-                sink.write(b"\n")
+                sink.write(content.read() + b"\n")
             elif not member.isdir():
                 raise tarfile.TarError(f"{member.name} is neither a file, a folder nor a symbolic link")
             archive.members.clear()  # type: ignore[attr-defined]  # a stream needs no table of contents

@@ -21,8 +21,8 @@ class Variant:
 
     `stage` orders the states in time (None: the tree as it is). `stands_for` names the kernel commit.
     `patches` are applied in order; `without` are patches that a tree must not contain already, because this
-    variant is older than they are. `expects` maps workloads to outcomes; it is empty for `as-is`, which has those of
-    `tree_stage()`.
+    variant is older than they are. `expects` maps workloads to outcomes; it is empty for `as-is`, which has
+    those of `tree_stage()`.
     """
 
     name: str
