@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The workloads that the probe module runs: load it, read its result, leave the meaning to the workload."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.words import Observation
+from harness.workload.base import GuestLike, Workload
+from harness.workload.result import MalformedError, ProbeResult, parse_result
+
+MODULE = "/percpu_probe.ko"
+RESULT = "/sys/kernel/debug/percpu_probe/result"
+
+#: What every workload needs of a kernel, and what every one of them witnesses.
+FRAGMENTS = ("base", "lockdep", "tracing", "percpu")
+WITNESSES = ("lockdep_alive_before", "lockdep_alive_after", "tracepoints_found")
+
+#: The callers that must not recurse into IO or FS reclaim, by the names that the module gives them.
+IN_SCOPE = {"noio_scope": "NOIO-scope", "nofs_scope": "NOFS-scope"}
+BY_FLAG = {"noio_flag": "GFP_NOIO", "nofs_flag": "GFP_NOFS"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeWorkload(Workload):
+    """A workload of the probe module. `parameters` are further module parameters."""
+
+    fragments: tuple[str, ...] = FRAGMENTS
+    cpus: int = 2
+    memory_mib: int = 256
+    deadline: float = 120.0
+    parameters: Mapping[str, int] | None = None
+
+    @abstractmethod
+    def failures(self, counters: Mapping[str, int]) -> list[str]:
+        """Say in sentences what of these counters is misbehaviour of the kernel.
+
+        A counter that is missing raises `KeyError`, and the trial is not complete.
+        """
+
+    def notes(self, counters: Mapping[str, int]) -> list[str]:
+        """Say in sentences what of these counters is neither misbehaviour nor to be left out."""
+        return []
+
+    async def run(self, guest: GuestLike, *, sabotage: bool = False) -> Observation:
+        """Load the module and read its result. Whatever is not well formed makes the run incomplete."""
+        parameters = {"sabotage": int(sabotage), **(self.parameters or {})}
+        argv = ["/bin/busybox", "insmod", MODULE, f"workload={self.name}"]
+        argv += [f"{name}={value}" for name, value in parameters.items()]
+        loaded = await guest.run(argv, self.deadline)
+        if loaded.exit_code != 0:
+            said = loaded.stderr.decode(errors="replace").strip()
+            return _incomplete(f"insmod ended with exit code {loaded.exit_code}: {said}")
+        data = await guest.read(RESULT)
+        try:
+            return self._observe(parse_result(data, self.name))
+        except MalformedError as error:
+            return _incomplete(f"the result of the probe module is malformed: {error}")
+
+    def _observe(self, result: ProbeResult) -> Observation:
+        failures, notes, complete = [], list(result.notes), result.complete
+        try:
+            failures = self.failures(result.counters)
+            notes += self.notes(result.counters)
+        except KeyError as error:
+            complete = False
+            notes.append(f"the probe module did not report the counter {error}")
+        return Observation(
+            complete=complete,
+            counters=result.counters,
+            witnesses=result.witnesses,
+            failures=tuple(failures),
+            notes=tuple(notes),
+            paths=result.paths,
+        )
+
+
+def _incomplete(why: str) -> Observation:
+    return Observation(complete=False, notes=(why,))
+
+
+def refused(counters: Mapping[str, int], callers: Mapping[str, str], what: str) -> list[str]:
+    """Say for each kind of caller how many of its calls failed, if any did.
+
+    `what` continues the sentence after the caller's name.
+    """
+    return [
+        f"{counters[f'{name}_failures']} of {counters[f'{name}_calls']} {called} {what}"
+        for name, called in callers.items()
+        if counters[f"{name}_failures"]
+    ]
+
+
+def refused_kernel(counters: Mapping[str, int]) -> list[str]:
+    """Name the GFP_KERNEL allocations that failed though there was memory."""
+    failed = counters["kernel_failures"]
+    return [f"{failed} unconstrained GFP_KERNEL allocations failed"] if failed else []
