@@ -50,17 +50,19 @@ static unsigned long paths_lost;
 static unsigned long audited, by_worker, found[2];
 static const char *audited_lock = "pcpu_alloc_mutex";
 
-/* Leave out the frames of this module that called stack_trace_save(). */
+/* Leave out the frames of this module: the probe on top, and who called the allocator and below. */
 static unsigned int take_stack(unsigned long *stack)
 {
 	unsigned long raw[MAX_DEPTH + 4];
-	unsigned int first = 0, depth = stack_trace_save(raw, ARRAY_SIZE(raw), 0);
+	unsigned int first = 0, last, depth = stack_trace_save(raw, ARRAY_SIZE(raw), 0);
 
 	while (first < depth && within_module(raw[first], THIS_MODULE))
 		first++;
-	depth = min_t(unsigned int, depth - first, MAX_DEPTH);
-	memcpy(stack, raw + first, depth * sizeof(*stack));
-	return depth;
+	last = first;
+	while (last < depth && last - first < MAX_DEPTH && !within_module(raw[last], THIS_MODULE))
+		last++;
+	memcpy(stack, raw + first, (last - first) * sizeof(*stack));
+	return last - first;
 }
 
 static void record(enum finding finding, const char *source, gfp_t gfp)
@@ -182,7 +184,7 @@ static void exercise(struct pp_batch *batch, unsigned int count)
 	unsigned int i, failed;
 
 	for (i = 0; pp_sabotage && i < count; i++)
-		pp_stand_in_allocate(GFP_KERNEL);
+		pp_stand_in_allocate(PP_KERNEL);
 	failed = pp_batch_fill(batch, PP_KERNEL, count, KERNEL_SIZE, 0);
 	pp_counter(failed, "kernel_failures");
 	fill_chunks(batch);

@@ -26,7 +26,7 @@ static unsigned int populate(struct pp_batch *batch, unsigned int count)
 
 	for (round = 0; round < MAX_ROUNDS; round++) {
 		if (pp_sabotage)
-			pp_stand_in_allocate(GFP_KERNEL);
+			pp_stand_in_allocate(PP_KERNEL);
 		failed += pp_batch_fill(batch, PP_KERNEL, count, KERNEL_SIZE, 0);
 		if (atomic_read(&pp_watch.chunks_created) >= WANTED_CHUNKS)
 			break;
@@ -44,7 +44,7 @@ static void constrained_under(struct mutex *lock, const char *source)
 
 		mutex_lock(lock);
 		if (pp_sabotage)
-			pp_stand_in_allocate(pp_callers[who].gfp);
+			pp_stand_in_allocate(who);
 		area = pp_alloc(who, SMALL_SIZE, sizeof(u64), 0);
 		mutex_unlock(lock);
 		failed += !area;

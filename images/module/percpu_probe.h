@@ -138,6 +138,6 @@ int pp_reclaim_through_shrinker(void);
 /* stand_in.c: a mutex of ours that is misused the way pcpu_alloc_mutex must not be. */
 extern struct mutex pp_stand_in_mutex;
 
-void pp_stand_in_allocate(gfp_t gfp);
+void pp_stand_in_allocate(enum pp_caller_id who);
 
 #endif /* PERCPU_PROBE_H */

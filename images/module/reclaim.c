@@ -37,10 +37,10 @@ void pp_teach_reclaim_lock(void)
 	fs_reclaim_release(GFP_KERNEL);
 }
 
-static void take_page(struct page *page, struct list_head *list)
+static void take_page(struct page *page)
 {
 	mutex_lock(&pp_shrinker_lock);
-	list_add(&page->lru, list);
+	list_add(&page->lru, &hoard);
 	hoarded++;
 	mutex_unlock(&pp_shrinker_lock);
 }
@@ -116,18 +116,35 @@ static void remove_shrinker(void)
 }
 #endif
 
+static bool release_block(void)
+{
+	struct page *page = list_first_entry_or_null(&blocks, struct page, lru);
+
+	if (!page)
+		return false;
+	list_del(&page->lru);
+	__free_pages(page, BLOCK_ORDER);
+	return true;
+}
+
+/*
+ * A shrinker that holds next to nothing is not asked to scan, and then the allocation fails: one
+ * block is given back each time that happens, and becomes part of the hoard.
+ */
 static void hoard_until_reclaim(void)
 {
-	unsigned long most = totalram_pages();
 	struct page *page;
+	bool more;
 
 	while ((page = alloc_pages((GFP_KERNEL & ~__GFP_RECLAIM) | HOARD_FLAGS, BLOCK_ORDER)))
 		list_add(&page->lru, &blocks);
-	while (!READ_ONCE(scans_direct) && hoarded < most) {
+	more = release_block();
+	while (more && !READ_ONCE(scans_direct)) {
 		page = alloc_page(GFP_KERNEL | HOARD_FLAGS);
-		if (!page)
-			break;
-		take_page(page, &hoard);
+		if (page)
+			take_page(page);
+		else
+			more = release_block();
 	}
 }
 
@@ -135,9 +152,8 @@ static void release_hoard(void)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, &blocks, lru)
-		__free_pages(page, BLOCK_ORDER);
-	INIT_LIST_HEAD(&blocks);
+	while (release_block())
+		;
 	mutex_lock(&pp_shrinker_lock);
 	list_for_each_entry_safe(page, next, &hoard, lru)
 		__free_page(page);

@@ -49,6 +49,9 @@ static u32 unit_pattern(const struct area *area, unsigned int cpu)
 	return area->pattern ^ (cpu << 24);
 }
 
+/* Ends all threads at once: kthread_stop() waits for one after the other. */
+static bool abated;
+
 static u32 new_pattern(void)
 {
 	static atomic_t serial = ATOMIC_INIT(0);
@@ -165,7 +168,7 @@ static int blow(void *data)
 	struct thread *thread = data;
 	unsigned int i;
 
-	while (!kthread_should_stop()) {
+	while (!READ_ONCE(abated)) {
 		struct area *area = &thread->slots[prandom_u32_state(&thread->random) % SLOTS];
 
 		if (area->ptr)
@@ -177,6 +180,8 @@ static int blow(void *data)
 	for (i = 0; i < SLOTS; i++)
 		if (thread->slots[i].ptr)
 			give_back(thread, &thread->slots[i]);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
 	return 0;
 }
 
@@ -252,6 +257,7 @@ static int run(void)
 	pp_watch_start();
 	started = start_threads(threads);
 	schedule_timeout_uninterruptible((pp_seconds ?: SECONDS) * HZ);
+	WRITE_ONCE(abated, true);
 	for (i = 0; i < started; i++) {
 		kthread_stop(threads[i].task);
 		add_up(&threads[THREADS], &threads[i]);
