@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One line of a console, freed from its stamps.
 
-Sources: `info_print_prefix()`, `print_time()`, `print_caller()` and `print_syslog()` in kernel/printk/printk.c,
-`info_print_ext_header()` there for netconsole's extended form, and the output of dmesg(1) and journalctl(1).
+Sources: `info_print_prefix()`, `print_time()`, `print_caller()` and `print_syslog()` in
+kernel/printk/printk.c, `info_print_ext_header()` there for netconsole's extended form, and the output of
+dmesg(1) and journalctl(1).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _STAMP = re.compile(
 
 _WRAPPING = re.compile(
     rb"""
-      <\d{1,3}>                                                            # syslog level
+      <\d{1,3}> # syslog level
     | (?:kern|user|daemon)[ ]*:(?:emerg|alert|crit|err|warn|notice|info|debug)[ ]*:[ ]   # dmesg -x
-    | \d{1,3},\d+,(?P<micros>\d+),[-c+](?:,caller=(?P<from>[TC]\d+))?[^;]{0,80};         # netconsole, extended
+    | \d{1,3},\d+,(?P<micros>\d+),[-c+](?:,caller=(?P<from>[TC]\d+))?[^;]{0,80};   # netconsole, extended
     | [#][ ]+(?=\[[ ]*\d+\.\d)                                             # a kselftest runner's quoting
     | \[(?:[A-Z][a-z]{2}[ ])?[A-Z][a-z]{2}[ ]+\d+[ ][\d:.]+(?:[ ]\d{4})?\][ ]?    # dmesg -T, dmesg -e
     | \[[ ]*\+\d+\.\d+\][ ]                                                # dmesg -d -e
@@ -79,7 +80,7 @@ def after_late_stamp(line: Line) -> Line | None:
 
 
 def _unwrap(number: int, raw: bytes, body: bytes) -> Line:
-    """Peel wrapping after wrapping (syslog, journal, netconsole, dmesg options), each at most once or twice."""
+    """Peel off wrapping after wrapping: syslog, journal, netconsole, options of dmesg."""
     at = 0
     time: bytes | None = None
     caller: bytes | None = None

@@ -46,7 +46,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One edge of the existing dependency chain: `lock` was taken along `trace` while the next one was held."""
+    """One edge of the existing dependency chain.
+
+    `lock` was taken along `trace` while the next one was held.
+    """
 
     depth: int
     lock: LockClass
@@ -57,8 +60,9 @@ class Link:
 class LockdepModel:
     """What a report says. Empty fields were not printed (or cut off).
 
-    `safe` and `unsafe` are the ends of an interrupt dependency, `path` the classes from the first to the second; `change`
-    is the old and the new usage of an inconsistent state; `scenario` the drawing of the unsafe scenario.
+    `safe` and `unsafe` are the ends of an interrupt dependency, `path` the classes from the first to the
+    second; `change` is the old and the new usage of an inconsistent state; `scenario` the drawing of the
+    unsafe scenario.
     """
 
     acquiring: Holder | None = None
@@ -109,8 +113,9 @@ class LockdepModel:
 class LockdepEvent(Event):
     """A lockdep event with the model of its report.
 
-    `classes` are all that the report names, in the order of their first mention; `holders` what the task held; `chain` the
-    existing dependencies, the deepest link first, as printed. `safe`/`unsafe` only for `irq_*`.
+    `classes` are all that the report names, in the order of their first mention; `holders` what the task
+    held; `chain` the existing dependencies, the deepest link first, as printed. `safe`/`unsafe` only for
+    `irq_*`.
     """
 
     classes: tuple[LockClass, ...] = ()
@@ -134,7 +139,10 @@ def classes_in(text: str) -> list[Holder]:
 
 
 def read_model(texts: list[str]) -> LockdepModel:
-    """Read the lines of a report, headline first. What does not look as expected is left out, nothing is guessed."""
+    """Read the lines of a report, headline first.
+
+    What does not look as expected is left out, nothing is guessed.
+    """
     reading = _Reading()
     for text in texts[1:]:
         reading.line(text)
@@ -161,9 +169,7 @@ class _Reading:
         (re.compile(r"but this task is not holding:"), "nest"),
         (re.compile(r"the existing dependency chain"), "chain"),
         (
-            re.compile(
-                r"the (?:shortest )?dependencies between (?:.*-safe lock and|2nd lock)|the (?:second|first) lock's dep"
-            ),
+            re.compile(r"the (?:shortest )?dependencies between (?:.*-safe lock and|2nd lock)"),
             "near",
         ),
         (re.compile(r"the dependencies between the lock to be acquired"), "far"),

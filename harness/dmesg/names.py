@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Names as they are the same on every CPU, boot and build: lock classes, functions, and what is digested from them."""
+"""Names as they are the same on every CPU, boot and build.
+
+Lock classes, functions, and what is digested from them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ _NUMBER = re.compile(r"\b\d+\b")
 
 
 def lock_name(name: str) -> str:
-    """Give the class name without its instance (`#2`), addresses and compiler suffixes; the subclass (`/1`) stays.
+    """Give the class name without its instance (`#2`), addresses and compiler suffixes; the subclass (`/1`)
+    stays.
 
     `__print_lock_name()` in kernel/locking/lockdep.c appends `#version`, then `/subclass`.
     """

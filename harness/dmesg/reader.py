@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The reader: pieces of a console in, events out, in time linear in the size and in bounded memory.
 
-A line is looked at closely only when it holds a word of some headline or while a report is open. With caller stamps
-(CONFIG_PRINTK_CALLER) each caller's lines are a stream of their own, so reports of several CPUs come apart again.
+A line is looked at closely only when it holds a word of some headline or while a report is open. With caller
+stamps (CONFIG_PRINTK_CALLER) each caller's lines are a stream of their own, so reports of several CPUs come
+apart again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _SLICE = 1 << 20
 _STALE = 2000
 """Lines after which a stream that fell silent gives up its open report."""
 _PREFACE = 12
-"""Lines after `cut here` within which the headline must come: `__warn_printk()` prints its message between them."""
+"""Lines after `cut here` within which the headline must come.
+
+`__warn_printk()` prints its message between them.
+"""
 
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
@@ -59,7 +63,10 @@ class Reader:
             self._kept += len(rest)
 
     def close(self) -> list[Event]:
-        """End the console: a report that is still open counts as cut off. Gives all events in the order of the log."""
+        """End the console.
+
+        A report that is still open counts as cut off. Gives all events in the order of the log.
+        """
         if self._pieces:
             self._block(self._unfinished() + b"\n")
         return self._desk.close()
@@ -99,7 +106,10 @@ class Reader:
 
 
 def _next_hit(block: bytes, nearest: dict[bytes, int], at: int) -> int:
-    """Give the first place at or after `at` with any word, or -1; each word passes over the block only once."""
+    """Give the first place at or after `at` with any word, or -1.
+
+    Each word passes over the block only once.
+    """
     for word, found in list(nearest.items()):
         if found < at:
             again = block.find(word, at)
@@ -174,7 +184,10 @@ class _Desk:
         self._give_up_stale(line.number)
 
     def _owner(self, line: Line) -> str | None:
-        """Say whose report the line is part of: what another CPU prints on a stall's behalf belongs to the stall."""
+        """Say whose report the line is part of.
+
+        What another CPU prints on a stall's behalf belongs to the stall.
+        """
         if line.caller in self._open:
             return line.caller
         lender = self._borrowed.get(line.caller, line.caller)
@@ -212,7 +225,10 @@ class _Desk:
 
 
 def _headline(line: Line) -> tuple[Rule | None, re.Match[str] | None, Line]:
-    """Find the rule whose headline this line is; failing that, look behind a stamp in the middle of the line."""
+    """Find the rule whose headline this line is.
+
+    Failing that, look behind a stamp in the middle of the line.
+    """
     late = after_late_stamp(line)
     for candidate in (line, late):
         if candidate is None or KTAP.match(candidate.text):

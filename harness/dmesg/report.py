@@ -17,30 +17,36 @@ from harness.words import Event, Kind
 MAX_LINES = 20_000
 """Lines of one report that are kept; what is longer is cut off and counts as truncated."""
 
-_PATIENCE = {End.LINE: 0, End.STACK: 6, End.TRACE_MARK: 40, End.BANNER: 60}
-"""How many lines in a row may look foreign (another CPU, user space) before the report is taken to be over."""
+_PATIENCE = {End.LINE: 0, End.STACK: 6, End.TRACE_MARK: 40, End.MARK_OR_BANNER: 40, End.BANNER: 60}
+"""How many lines in a row may look foreign (another CPU, user space) before the report counts as over."""
 _LOCKDEP_PATIENCE = 30
 
 _PART = re.compile(
     r"""
-      \s
-    | (?:Call[ ][Tt]race|Backtrace|Stack|Code|Modules[ ]linked|CPU|Hardware[ ]name|Workqueue|Stopper|Sched_ext|Tainted|Comm|Process)\b
-    | (?:[RE]IP|[RE]SP|[RE][A-Z]{2}|R\d\d|[DEFGCS]S|CR\d|DR\d|PKRU|PGD|P4D|Oops|pstate|pc|lr|sp|x\d+|r\d+|epc|ra|NIP|GPR\d+|XER|Krnl)[ ]?:
-    | (?:PGD|PUD|\*pde|\*pdpt|\[[0-9a-f]{8,16}\]|Mem[ ]abort|Data[ ]abort|Internal[ ]error|user[ ]pgtable|swapper[ ]pgtable|\#PF|note:)
-    | ---\[|-{20,}|={20,}|</?\w+>|irq[ ]event[ ]stamp|(?:hard|soft)irqs[ ]last
-    | INFO:[ ]lockdep[ ]is[ ]turned|INFO:[ ]task[ ].*(?:is[ ]blocked[ ]on|blocked[ ]on[ ]a)|\d+[ ]locks?[ ]held|locks?[ ]held|no[ ]locks[ ]held
-    | \#\d+:|stack[ ]backtrace|other[ ]info|Possible[ ]|Showing[ ]|Sending[ ]NMI|NMI[ ]backtrace|rcu:|RCU[ ]|task:|"echo[ ]0
-    | in_atomic|preempt_count|Preemption[ ]disabled|turning[ ]off[ ]the[ ]lock|Please[ ]attach|the[ ]code[ ]is|you[ ]didn't
-    | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache|(?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]
-    | (?:Normal|DMA|DMA32|HighMem|Movable)[ :]|Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|memory:[ ]usage|swap:[ ]usage|kmem:[ ]usage|Memory[ ]cgroup|SLUB:
-    | workqueue[ ]|pool[ ]\d|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:|unreferenced|comm[ ]"|backtrace
-    | (?:INITIAL[ ]USE|IN-|HARDIRQ|SOFTIRQ|LOCK)|\.\.\.|->|\#\d
+      \s | </?\w+> | ---\[ | -{20,} | ={20,} | \.\.\. | -> | \#\d | \[[0-9a-f]{8,16}\]
+    | (?:Call[ ][Tt]race|Backtrace|backtrace|Stack|Code|Modules[ ]linked|CPU|Hardware[ ]name)\b
+    | (?:Workqueue|Stopper|Sched_ext|Tainted|Comm|Process)\b
+    | (?:[RE]IP|[RE]SP|[RE][A-Z]{2}|R\d\d|[DEFGCS]S|CR\d|DR\d|PKRU|PGD|P4D|Oops|Krnl)[ ]?:
+    | (?:pstate|pc|lr|sp|x\d+|r\d+|epc|ra|NIP|GPR\d+|XER)[ ]?: | (?:NIP|LR)[ ]\[ | Faulting[ ]instr
+    | PGD|PUD|\*pde|\*pdpt|Mem[ ]abort|Data[ ]abort|Internal[ ]error|(?:user|swapper)[ ]pgtable|\#PF|note:
+    | irq[ ]event[ ]stamp|(?:hard|soft)irqs[ ]last|INFO:[ ]lockdep[ ]is[ ]turned
+    | INFO:[ ]task[ ].*(?:is[ ]blocked[ ]on|blocked[ ]on[ ]a)|"echo[ ]0|task:
+    | (?:\d+[ ])?locks?[ ]held|no[ ]locks[ ]held|stack[ ]backtrace|other[ ]info|Possible[ ]|Showing[ ]
+    | (?:INITIAL[ ]USE|IN-|HARDIRQ|SOFTIRQ|LOCK)|turning[ ]off[ ]the[ ]lock|Please[ ]attach
+    | [Tt]he[ ]code[ ]is|you[ ]didn't|in_atomic|preempt_count|Preemption[ ]disabled
+    | Sending[ ]NMI|NMI[ ]backtrace|rcu:|RCU[ ]|workqueue[ ]|pool[ ]\d
+    | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache
+    | (?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]|(?:Normal|DMA|DMA32|HighMem|Movable)[ :]
+    | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage
+    | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:
+    | kmemleak:|unreferenced|comm[ ]"
     """,
     re.VERBOSE,
 )
 
 _PROCESS = re.compile(
-    r"(?:.*?\b)?CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted:|Tainted |G )|\b)"
+    r"(?:.*?\b)?CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})"
+    r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
 )
 _OLD_PROCESS = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: (?P<comm>\S{1,32})")
 _END_TRACE = re.compile(r"---\[ end (?:trace|Kernel panic)")
@@ -49,7 +55,7 @@ _DIE = re.compile(r".*\[#\d+\]")
 
 @dataclass(slots=True)
 class Report:
-    """An open report: the rule that its headline matched, its lines so far and the foreign ones since the last that fits."""
+    """An open report: its rule, its lines so far, and the foreign ones since the last that fits."""
 
     rule: Rule
     match: re.Match[str]
@@ -108,9 +114,9 @@ class Report:
         self._strikes = 0
 
     def _ends(self, text: str) -> bool:
-        if self.rule.end is End.TRACE_MARK:
-            return _END_TRACE.match(text) is not None
-        if self.rule.end is End.BANNER:
+        if self.rule.end in (End.TRACE_MARK, End.MARK_OR_BANNER) and _END_TRACE.match(text):
+            return True
+        if self.rule.end in (End.BANNER, End.MARK_OR_BANNER):
             return len(self.lines) > 1 and text.startswith("=" * 20) and text == "=" * len(text)
         return self._in_stack and text == " </TASK>" and "Nested lock" not in self.match[0]
 
@@ -139,8 +145,12 @@ class Report:
         return _event(self, findings, found, truncated)
 
     def _complete(self, found: Found) -> bool:
-        """Without its end mark, a report that has one is cut off; the panic's own depends on the machine's reboot."""
-        if self.rule.end in (End.TRACE_MARK, End.BANNER) and self.rule.kind is not Kind.PANIC:
+        """Without its end mark, a report that has one is cut off.
+
+        The panic's own depends on the machine's reboot.
+        """
+        marks = (End.TRACE_MARK, End.MARK_OR_BANNER, End.BANNER)
+        if self.rule.end in marks and self.rule.kind is not Kind.PANIC:
             return False
         return self.rule.complete(found)
 

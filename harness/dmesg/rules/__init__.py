@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The rules, one family of kernel messages a file, in the order in which they are tried.
 
-Belongs here: how a message looks and what is read from it, with the kernel function that prints it. Does not belong here: how
-lines are cut, unstamped and gathered into reports.
+Belongs here: how a message looks and what is read from it, with the kernel function that prints it. Does not
+belong here: how lines are cut, unstamped and gathered into reports.
 """
 
 import re

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """WARN, BUG, oops, panic, and sleeping where one must not.
 
-Sources: `__warn()` and `vpanic()` in kernel/panic.c, lib/bug.c, `show_fault_oops()` in arch/x86/mm/fault.c and its kin in other
-architectures, `__die_header()` in arch/x86/kernel/dumpstack.c, `__die()` in arch/arm64/kernel/traps.c,
-`__might_resched()`, `__schedule_bug()`, `__cant_sleep()` in kernel/sched/core.c, kernel/locking/spinlock_debug.c,
-`slab_bug()` in mm/slub.c, `bad_page()` in mm/page_alloc.c.
+Sources: `__warn()` and `vpanic()` in kernel/panic.c, lib/bug.c, `show_fault_oops()` in arch/x86/mm/fault.c
+and its kin in other architectures, `__die_header()` in arch/x86/kernel/dumpstack.c, `__die()` in
+arch/arm64/kernel/traps.c, `__might_resched()`, `__schedule_bug()`, `__cant_sleep()` in kernel/sched/core.c,
+kernel/locking/spinlock_debug.c, `slab_bug()` in mm/slub.c, `bad_page()` in mm/page_alloc.c.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ _OOPS_SORTS = (
 
 
 def _oops(found: Found) -> Findings:
-    """Sort by the headline, then by the die line, where `Unable to handle kernel access` alone says too little."""
+    """Sort by the headline, then by the die line, where `Unable to handle kernel access` alone says too
+    little.
+    """
     function = stack.guilty(found.texts)
     for text in found.texts[:12]:
         for pattern, subtype, label in _OOPS_SORTS:
@@ -78,7 +80,7 @@ def _panic(found: Found) -> Findings:
 
 
 def _sleep(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.WAITERS)
+    function = stack.guilty(found.texts, stack.SLEEPERS)
     text = found.match[0]
     subtype, label = "sleeping", "sleeping function called from invalid context"
     if "scheduling" in text:
@@ -123,7 +125,8 @@ _WARNING = re.compile(
     r"(?:, CPU#(?P<cpu2>\d+): (?P<comm>.{1,32})/(?P<pid2>\d+)$)?"
 )
 _DIE = re.compile(
-    r"(?:\w+: )?(?P<what>\S.*?)(?:: (?:0x)?[0-9a-f]{1,16})?(?:, sig: \d+| ilc:\d)? ?\[#\d+\](?: |:|$)|Oops \[#\d+\]"
+    r"(?:\w+: )?(?P<what>\S.*?)(?:: (?:0x)?[0-9a-f]{1,16})?(?:, sig: \d+| ilc:\d)? ?\[#\d+\](?: |:|$)"
+    r"|Oops \[#\d+\]"
 )
 
 RULES = (
@@ -137,7 +140,9 @@ RULES = (
     Rule(
         Kind.BUG,
         re.compile(
-            r"(?:Kernel BUG|kernel BUG|kernel bug) at (?:(?P<file>\S+?):\d+!|(?P<name>[\w.$]+)\+0x|\S)|BUG: failure at (?P<f>\S+)"
+            r"(?:Kernel BUG|kernel BUG|kernel bug) at "
+            r"(?:(?P<file>\S+?):\d+!|(?P<name>[\w.$]+)\+0x|\S)"
+            r"|BUG: failure at (?P<f>\S+)"
         ),
         (b"BUG",),
         _kernel_bug,
@@ -147,7 +152,9 @@ RULES = (
     Rule(
         Kind.OOPS,
         re.compile(
-            r"(?:BUG: )?(?:CPU \d+ )?(?:[Uu]nable to handle (?:kernel|page fault|unknown|\S+ page)\b|[Kk]ernel NULL pointer dereference)"
+            r"(?:BUG: )?(?:CPU \d+ )?"
+            r"(?:[Uu]nable to handle (?:kernel|page fault|unknown|\S+ page)\b"
+            r"|[Kk]ernel NULL pointer dereference)"
             r"|BUG: .*stack guard page was hit|BUG: [Uu]ser (?:stack|access)|(?:traps: )?PANIC: double fault"
         ),
         (b"BUG", b"nable to ", b"PANIC: double fault"),
@@ -167,7 +174,8 @@ RULES = (
     Rule(
         Kind.ATOMIC_SLEEP,
         re.compile(
-            r"BUG: (?:sleeping function called from (?:invalid context|illegal context)|assuming (?:atomic|non migratable) context"
+            r"BUG: (?:sleeping function called from i(?:nvalid|llegal) context"
+            r"|assuming (?:atomic|non migratable) context"
             r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
         ),
         (b"BUG",),
@@ -183,14 +191,16 @@ RULES = (
     Rule(
         Kind.BUG,
         re.compile(
-            r"(?:\w+: )?BUG: (?P<what>(?:spinlock|rwlock|Bad page|Bad rss-counter|Bad swap|non-zero pgtables|mempool element|using \w+"
+            r"(?:\w+: )?BUG: "
+            r"(?P<what>(?:spinlock|rwlock|Bad page|Bad rss-counter|Bad swap|non-zero pgtables"
+            r"|mempool element|using \w+"
             r"|workqueue leaked|arch topology).*)"
         ),
         (b"BUG",),
         _bug,
         complete=lambda found: True,
     ),
-    # Anything else that says BUG: people print that themselves too, the kernel adds a register dump or a trace.
+    # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
     Rule(
         Kind.BUG,
         re.compile(r"BUG: (?!unable|KASAN|KCSAN|KMSAN|KFENCE|memory leak|MAX_)(?P<what>\S.*)"),

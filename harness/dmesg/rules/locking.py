@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every report of lockdep and of what rides on it.
 
-Source: kernel/locking/lockdep.c (`print_circular_bug_header()` and its neighbours, `lockdep_rcu_suspicious()`,
-`print_lockdep_off()`) of 6.1, 6.12 and 7.3. Until 4.10 the same reports had the frame `[ INFO: ... ]` or `[ BUG: ... ]` where
-`WARNING: ` stands now.
+Source: kernel/locking/lockdep.c (`print_circular_bug_header()` and its neighbours,
+`lockdep_rcu_suspicious()`, `print_lockdep_off()`) of 6.1, 6.12 and 7.3. Until 4.10 the same reports had the
+frame `[ INFO: ... ]` or `[ BUG: ... ]` where `WARNING: ` stands now.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def _arrow(names: tuple[str, ...]) -> str:
 
 
 def _function(model: LockdepModel, found: Found) -> str | None:
-    """Name who took the lock, by the return address that lockdep kept; else the first guilty frame of the final stack."""
+    """Name who took the lock, by the return address that lockdep kept.
+
+    Else the first guilty frame of the final stack.
+    """
     taken = model.acquiring.function if model.acquiring else None
     last = next((at for at, text in enumerate(found.texts) if text.startswith("stack backtrace:")), 0)
     return stack.guilty(found.texts[last:], first=(taken,))
@@ -32,22 +35,25 @@ def _function(model: LockdepModel, found: Found) -> str | None:
 def _findings(
     subtype: str,
     label: str,
-    cycle: Callable[[LockdepModel], tuple[str, ...]],
+    locks: Callable[[LockdepModel], tuple[str, ...]],
+    *,
+    cyclic: bool = False,
 ) -> Callable[[Found], Findings]:
     """Make the reader of a report whose identity is its locks."""
 
     def read(found: Found) -> Findings:
         model = read_model(found.texts)
-        names = cycle(model)
+        names = locks(model)
+        said = _arrow(names) if cyclic else ", ".join(names)
         function = _function(model, found)
         return Findings(
             subtype,
-            f"{label}: {_arrow(names)}" if names else label,
+            f"{label}: {said}" if names else label,
             function,
             names,
             model.pid,
             model.comm,
-            cycle=names,
+            cycle=names if cyclic else (),
             lockdep=model,
         )
 
@@ -75,7 +81,10 @@ def _recursive(model: LockdepModel) -> tuple[str, ...]:
 
 
 def _suspicious_rcu(found: Found) -> Findings:
-    """The sentence under the headline names place and check; the guilty frame is stable where line numbers are not."""
+    """The sentence under the headline names place and check.
+
+    The guilty frame is stable where line numbers are not.
+    """
     model = read_model(found.texts)
     function = _function(model, found)
     place = ""
@@ -146,19 +155,19 @@ def _rule(
 RULES = (
     _rule(
         r"possible circular locking dependency detected",
-        _findings("circular", "possible circular locking", LockdepModel.circle),
+        _findings("circular", "possible circular locking", LockdepModel.circle, cyclic=True),
     ),
     _rule(
         r"possible recursive locking detected",
-        _findings("recursive", "possible recursive locking", _recursive),
+        _findings("recursive", "possible recursive locking", _recursive, cyclic=True),
     ),
     _rule(
         r"possible irq lock inversion dependency detected",
-        _findings("irq_inversion", "possible irq lock inversion", LockdepModel.path),
+        _findings("irq_inversion", "possible irq lock inversion", LockdepModel.path, cyclic=True),
     ),
     _rule(
         r"\w+-safe -> \w+-unsafe lock order detected",
-        _findings("irq_order", "irq-safe to irq-unsafe lock order", LockdepModel.path),
+        _findings("irq_order", "irq-safe to irq-unsafe lock order", LockdepModel.path, cyclic=True),
     ),
     _rule(
         r"inconsistent lock state",

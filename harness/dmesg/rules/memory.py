@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Failed page and vmalloc allocations, and the OOM killer.
 
-Sources: `warn_alloc()` in mm/page_alloc.c and its callers there and in mm/vmalloc.c, `slab_out_of_memory()` in mm/slub.c,
-`dump_header()` and `__oom_kill_process()` in mm/oom_kill.c.
+Sources: `warn_alloc()` in mm/page_alloc.c and its callers there and in mm/vmalloc.c, `slab_out_of_memory()`
+in mm/slub.c, `dump_header()` and `__oom_kill_process()` in mm/oom_kill.c.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _vmalloc(found: Found) -> Findings:
 
 
 def _oom(found: Found) -> Findings:
-    """Say who was killed; who asked for the page that was one too many is chance, and so not part of the identity."""
+    """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
     last = next((text for text in reversed(found.texts) if "illed process" in text), "")
     killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
     memcg = "emory cgroup out of memory" in last or any("CONSTRAINT_MEMCG" in text for text in found.texts)
@@ -85,10 +85,12 @@ RULES = (
         Kind.VMALLOC_FAILURE,
         re.compile(
             r"(?P<comm>\S.{0,31}?): (?P<what>vmalloc(?: error: |: allocation failure).*?), mode:"
-            r"|(?:vmap_\w+: |vmalloc: )?(?P<range>vmap allocation for size \d+ failed|vmalloc_node_range for size \d+ failed)"
+            r"|(?:vmap_\w+: |vmalloc: )?"
+            r"(?P<range>(?:vmap allocation|vmalloc_node_range) for size \d+ failed)"
         ),
         (b"allocation ", b"vmalloc error: ", b"_range for size "),
         lambda found: _vmalloc(found) if found.match["what"] else _range(found),
+        complete=lambda found: found.match["range"] is not None or found.has_frames,
     ),
     Rule(
         Kind.OOM_KILL,

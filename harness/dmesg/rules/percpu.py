@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The per-CPU allocator's own message; all that this room knows of percpu.
 
-Source: label `fail` of `pcpu_alloc_noprof()` (until 6.9: `pcpu_alloc()`) in mm/percpu.c. Sleeping callers get a call
-trace, atomic ones a line. After ten of them it prints `limit reached, disable warning`, which is no event of its own: that
-line says that failures may go unprinted from there on, not that one happened.
+Source: label `fail` of `pcpu_alloc_noprof()` (until 6.9: `pcpu_alloc()`) in mm/percpu.c. Sleeping callers get
+a call trace, atomic ones a line. After ten of them it prints `limit reached, disable warning`, which is no
+event of its own: it says that failures go unprinted from there on, not that one happened.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ RULES = (
     Rule(
         Kind.PERCPU_ALLOC_FAILURE,
         re.compile(
-            r"(?:percpu: |PERCPU: )?allocation failed, size=(?P<size>\d+) align=(?P<align>\d+) atomic=(?P<atomic>\d), (?P<reason>.*)"
+            r"(?:percpu: |PERCPU: )?allocation failed, size=\d+ align=\d+ "
+            r"atomic=(?P<atomic>\d), (?P<reason>.*)"
         ),
         (b"allocation ",),
         _read,

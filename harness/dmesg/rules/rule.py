@@ -22,13 +22,18 @@ class End(enum.Enum):
     """No marker: it ends where lines stop to look like parts of a report."""
     TRACE_MARK = enum.auto()
     """`---[ end trace ... ]---`, from `print_oops_end_marker()` in kernel/panic.c and `ubsan_epilogue()`."""
+    MARK_OR_BANNER = enum.auto()
+    """Either: `ubsan_epilogue()` printed a line of `=` until 5.6."""
     BANNER = enum.auto()
     """A line of `=`, from the sanitizers' report functions."""
 
 
 @dataclass(slots=True)
 class Found:
-    """A report as a rule sees it: the headline's match, the text lines from the headline on, and those just before it."""
+    """A report as a rule sees it.
+
+    The headline's match, the text lines from the headline on, and those just before it.
+    """
 
     match: re.Match[str]
     texts: list[str]
@@ -59,10 +64,11 @@ class Findings:
 class Rule:
     """One kind of report.
 
-    `pattern` is matched at the start of a headline without stamps. `words` are byte strings of which every headline has at
-    least one: the reader looks only at lines that have such a word. `leads_to_die` marks what is followed by a line such as
-    `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event. `needs_evidence` drops the report unless register or trace
-    lines follow: for patterns that people also print themselves.
+    `pattern` is matched at the start of a headline without stamps. `words` are byte strings of which every
+    headline has at least one: the reader looks only at lines that have such a word. `leads_to_die` marks what
+    is followed by a line such as `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event.
+    `needs_evidence` drops the report unless register or trace lines follow: for patterns that people also
+    print themselves.
     """
 
     kind: Kind

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """KASAN, KCSAN, KMSAN, KFENCE, UBSAN and kmemleak.
 
-Sources: mm/kasan/report.c, kernel/kcsan/report.c, mm/kmsan/report.c, mm/kfence/report.c, lib/ubsan.c, mm/kmemleak.c.
+Sources: mm/kasan/report.c, kernel/kcsan/report.c, mm/kmsan/report.c, mm/kfence/report.c, lib/ubsan.c,
+mm/kmemleak.c.
 """
 
 from __future__ import annotations
@@ -56,8 +57,18 @@ def _ubsan(found: Found) -> Findings:
     return Findings(_slug(what), f"UBSAN: {what}{where}", function, (function or found.match["file"],))
 
 
+def _named_place(texts: list[str]) -> str | None:
+    """Read frames that a symboliser has rewritten: `[<ffffffff81000000>] name file.c:12`."""
+    for text in texts:
+        named = re.match(r"\s+(?:\[<[0-9a-f]+>\] )?([a-z_]\w*) \S+:\d+", text)
+        if named and not stack.ALLOCATORS.match(named[1]):
+            return named[1]
+    return None
+
+
 def _leak(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    texts = [text.removeprefix("kmemleak: ") for text in found.texts]
+    function = stack.guilty(texts, stack.ALLOCATORS) or _named_place(texts)
     return Findings(
         "", f"memory leak in {function}" if function else "memory leak", function, (function or "",)
     )
@@ -99,7 +110,7 @@ RULES = (
         re.compile(r"UBSAN: (?P<what>[\w -]+?) in (?P<file>[^\s:]+):\d+"),
         (b"UBSAN: ",),
         _ubsan,
-        End.TRACE_MARK,
+        End.MARK_OR_BANNER,
     ),
     Rule(
         Kind.MEMORY_LEAK,
@@ -109,5 +120,6 @@ RULES = (
         (b"BUG", b"unreferenced object "),
         _leak,
         absorbs=re.compile(r"unreferenced object "),
+        complete=lambda found: any("backtrace" in text for text in found.texts[:-1]),
     ),
 )

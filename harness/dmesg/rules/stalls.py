@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Hangs: hung tasks, soft and hard lockups, RCU stalls, workqueue lockups, stuck cross-CPU calls.
 
-Sources: `hung_task_info()`/`check_hung_task()` in kernel/hung_task.c, kernel/watchdog.c, arch/powerpc/kernel/watchdog.c,
-kernel/rcu/tree_stall.h, tree_exp.h and tasks.h, `wq_watchdog_timer_fn()` in kernel/workqueue.c, `csd_lock_wait_toolong()`
-in kernel/smp.c.
+Sources: `hung_task_info()`/`check_hung_task()` in kernel/hung_task.c, kernel/watchdog.c,
+arch/powerpc/kernel/watchdog.c, kernel/rcu/tree_stall.h, tree_exp.h and tasks.h, `wq_watchdog_timer_fn()` in
+kernel/workqueue.c, `csd_lock_wait_toolong()` in kernel/smp.c.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ RULES = (
     Rule(
         Kind.HUNG_TASK,
         re.compile(
-            r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) (?:is )?blocked(?P<io> in I/O wait)? for more than \d+ seconds"
+            r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) blocked"
+            r"(?P<io> in I/O wait)? for more than \d+ seconds"
         ),
         (b"INFO: ",),
         _hung,
@@ -90,7 +91,8 @@ RULES = (
     Rule(
         Kind.SOFT_LOCKUP,
         re.compile(
-            r"(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d+) stuck for \d+s!(?: \[(?P<comm>.*?):(?P<pid>\d+)\])?"
+            r"(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#(?P<cpu>\d+) stuck for \d+s!"
+            r"(?: \[(?P<comm>.*?):(?P<pid>\d+)\])?"
         ),
         (b"BUG",),
         _soft,
@@ -98,7 +100,8 @@ RULES = (
     Rule(
         Kind.HARD_LOCKUP,
         re.compile(
-            r"(?:NMI )?(?:watchdog: )?(?:BUG: )?(?:CPU ?\d+:? )?(?:NMI )?(?:self-detected|[Ww]atchdog detected|detected)"
+            r"(?:NMI )?(?:watchdog: )?(?:BUG: )?(?:CPU ?\d+:? )?(?:NMI )?"
+            r"(?:self-detected|[Ww]atchdog detected|detected)"
             r" (?:hard )?LOCKUP(?: on (?:other )?(?:cpu |CPU ?|CPUs )(?P<cpu>\d+)| @ (?P<name>[\w.$]+)\+0x)?"
         ),
         (b"LOCKUP",),
@@ -128,6 +131,7 @@ RULES = (
         ),
         (b"non-responsive CSD lock",),
         _csd,
+        complete=lambda found: True,
     ),
     Rule(
         Kind.OTHER,

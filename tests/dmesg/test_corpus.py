@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every case of the corpus reads as its header says, in one piece or in many."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.dmesg import Reader, parse
+from tests.dmesg import corpus
+
+CASES = corpus.cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.stem)
+def test_events_are_as_expected(case: corpus.Case, request: pytest.FixtureRequest) -> None:
+    events = [corpus.expectation(event) for event in parse(case.log)]
+    if request.config.getoption("--update", default=False):
+        case.write(events)
+        return
+    assert events == case.events
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 4096])
+def test_pieces_make_no_difference(size: int) -> None:
+    for case in CASES[:: 12 if size < 100 else 3]:
+        reader = Reader()
+        for start in range(0, len(case.log), size):
+            reader.feed(case.log[start : start + size])
+        assert reader.close() == parse(case.log), case.path.stem
+
+
+def test_the_corpus_has_reports_and_clean_logs() -> None:
+    assert sum(bool(case.events) for case in CASES) >= 20
+    assert any(not case.events for case in CASES)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Streams, pieces, ends and what is no event."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.dmesg import LockdepEvent, Reader, parse, to_dict, to_text
+from harness.dmesg.report import MAX_LINES
+from harness.dmesg.rules import WORDS
+from harness.words import Kind
+from tests.dmesg import corpus
+
+CIRCULAR = (corpus.FOLDER / "lockdep-circular-3-6.12.log").read_bytes().partition(b"\n\n")[2]
+NULL = (corpus.FOLDER / "oops-null-6.12.log").read_bytes().partition(b"\n\n")[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# percpu_probe: BUG: only talk",
+        "    # case: WARNING: CPU: 0 PID: 1 at kernel/x.c:1 f+0x1/0x2",
+        "ok 1 BUG: sleeping function called from invalid context at x.c:1",
+        "not ok 2 Kernel panic - not syncing: talk",
+        "Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data leaks possible",
+        "WARNING: Unable to load microcode",
+        "WARNING: Flushing system-wide workqueues will be prohibited in near future.",
+        "sh[12]: segfault at 0 ip 00007f sp 00007f error 4 in sh[400000+1000]",
+        "traps: sh[12] general protection fault ip:400000 sp:7fff error:0 in sh[400000+1000]",
+        "INFO: lockdep is turned off.",
+        "INFO: NMI handler (x) took too long to run: 1.234 msecs",
+        "percpu: limit reached, disable warning",
+        "percpu: Embedded 50 pages/cpu s167936 r8192 d28672 u1048576",
+        "Kernel command line: console=ttyS0 oops=panic panic_on_warn",
+        "BUG: this text has neither registers nor a trace",
+        "Out of memory",
+        "PM: hibernation: Preallocating memory allocation",
+        "Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar",
+        "workqueue: CPU#1 [#1]x",
+    ],
+)
+def test_what_is_no_event(text: str) -> None:
+    assert parse(f"[    1.000000] {text}\n[    1.100000] later\n") == []
+    assert parse(f"{text}\n") == []
+
+
+def test_bug_with_evidence_is_an_event() -> None:
+    (event,) = parse(
+        "BUG: something new\nCPU: 3 UID: 0 PID: 77 Comm: a b Not tainted 6.12 #1\n guilty+0x1/0x2\n"
+    )
+    assert (event.kind, event.cpu, event.pid, event.comm, event.function) == (
+        Kind.BUG,
+        3,
+        77,
+        "a b",
+        "guilty",
+    )
+
+
+def _stamped(caller: str, texts: list[str]) -> list[str]:
+    return [f"[    5.000000][{caller:>6}] {text}" for text in texts]
+
+
+def test_reports_of_two_callers_come_apart() -> None:
+    one = _stamped(
+        "T1", ["BUG: scheduling while atomic: a/1/0x2", "Call Trace:", " one_did+0x1/0x2", " x+0x1/0x2"]
+    )
+    two = _stamped(
+        "T2", ["BUG: scheduling while atomic: b/2/0x2", "Call Trace:", " two_did+0x1/0x2", " x+0x1/0x2"]
+    )
+    woven = [line for pair in zip(one, two, strict=True) for line in pair]
+    assert [event.function for event in parse("\n".join(woven))] == ["one_did", "two_did"]
+
+
+def test_nmi_backtrace_of_another_cpu_belongs_to_the_stall() -> None:
+    lines = _stamped(
+        "C0", ["rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:", "Sending NMI from CPU 0 to CPUs 1:"]
+    )
+    lines += _stamped(
+        "T9",
+        ["NMI backtrace for cpu 1", "CPU: 1 UID: 0 PID: 9 Comm: x Not tainted", "RIP: 0010:stuck+0x1/0x2"],
+    )
+    (event,) = parse("\n".join(lines))
+    assert (event.kind, event.function, event.end_line) == (Kind.RCU_STALL, "stuck", 5)
+
+
+def test_a_panic_after_an_oops_is_its_own_event() -> None:
+    log = NULL + b"[    9.000000][   T38] Kernel panic - not syncing: Fatal exception\n"
+    events = parse(log)
+    assert [event.kind for event in events] == [Kind.OOPS, Kind.PANIC]
+    assert not events[0].truncated
+
+
+def test_a_second_boot_ends_what_was_open() -> None:
+    cut = CIRCULAR[: CIRCULAR.index(b"stack backtrace")]
+    events = parse(cut + b"\n[    0.000000][    T0] Linux version 6.12\n" + CIRCULAR)
+    assert [event.truncated for event in events] == [True, False]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7])
+def test_a_cut_report_says_so_and_guesses_no_cycle(share: float) -> None:
+    start = CIRCULAR.index(b"WARNING: possible")
+    (event,) = parse(CIRCULAR[: start + int((CIRCULAR.index(b"stack backtrace") - start) * share)])
+    assert event.truncated
+    assert event.cycle in ((), ("lock_a", "lock_b", "lock_c"))
+
+
+def test_the_model_of_a_circular_report() -> None:
+    (event,) = parse(CIRCULAR)
+    assert isinstance(event, LockdepEvent)
+    assert event.cycle == ("lock_a", "lock_b", "lock_c")
+    assert [link.depth for link in event.chain] == [2, 1, 0]
+    assert "sin_init" in event.chain[0].trace
+    assert [holder.lock.name for holder in event.holders] == ["lock_c"]
+    assert event.holders[0].function == "sin_init"
+    assert event.classes[0].wait == (3, 3)
+    assert event.classes[0].usage == "+.+."
+    assert any("lock(lock_" in text for text in event.scenario)
+    assert "sin_init" in event.stack
+
+
+def test_fingerprint_survives_boot_cpu_and_entry() -> None:
+    (event,) = parse(CIRCULAR)
+    other = CIRCULAR.replace(b"lock_c", b"TMP").replace(b"lock_b", b"lock_c").replace(b"lock_a", b"lock_b")
+    other = other.replace(b"TMP", b"lock_a#2").replace(b"ffffffff", b"eeeeeeee").replace(b"CPU: 1", b"CPU: 7")
+    (again,) = parse(other)
+    assert again.fingerprint == event.fingerprint
+    (swapped,) = parse(CIRCULAR.replace(b"lock_c", b"lock_x"))
+    assert swapped.fingerprint != event.fingerprint
+
+
+def test_rendering() -> None:
+    (event,) = parse(CIRCULAR)
+    value = json.loads(json.dumps(to_dict(event)))
+    assert value["kind"] == "lockdep"
+    assert value["cycle"] == ["lock_a", "lock_b", "lock_c"]
+    assert value["chain"][0]["lock"]["name"] == "lock_c"
+    text = to_text([event])
+    assert "possible circular locking: lock_a -> lock_b -> lock_c" in text
+    assert "cycle lock_a -> lock_b -> lock_c -> lock_a" in text
+    assert to_text([]) == ""
+
+
+def test_text_is_as_good_as_bytes() -> None:
+    assert parse(CIRCULAR.decode()) == parse(CIRCULAR)
+
+
+def test_a_report_without_end_is_bounded() -> None:
+    frames = b"[    5.000000][    T1]  f+0x1/0x2\n" * (2 * MAX_LINES)
+    (event,) = parse(b"[    5.000000][    T1] BUG: scheduling while atomic: a/1/0x2\n" + frames)
+    assert event.truncated
+    assert event.end_line == MAX_LINES
+
+
+def test_a_silent_caller_gives_its_report_up() -> None:
+    reader = Reader()
+    reader.feed(b"[    5.000000][    T1] BUG: scheduling while atomic: a/1/0x2\n")
+    reader.feed(b"[    5.000000][    T2] BUG: scheduling while atomic: b/2/0x2\n")
+    reader.feed(b"[    6.000000][    T3] nothing\n" * 5000)
+    assert [event.truncated for event in reader.close()] == [True, True]
+
+
+NOISE = st.lists(
+    st.one_of(
+        st.binary(max_size=60),
+        st.sampled_from(list(WORDS)),
+        st.sampled_from(CIRCULAR.split(b"\n") + NULL.split(b"\n")),
+        st.just(b"-[ cut here ]-"),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(pieces=NOISE, joint=st.sampled_from([b"\n", b"", b"\r\n", b"\n[    1.000000][    T1] "]))
+def test_junk_never_raises(pieces: list[bytes], joint: bytes) -> None:
+    for event in parse(joint.join(pieces)):
+        assert event.line <= event.end_line
+        assert "\n" not in event.title
+        json.dumps(to_dict(event))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_cutting_the_input_anywhere_changes_nothing(data: st.DataObject) -> None:
+    log = data.draw(
+        st.sampled_from([CIRCULAR, NULL, b"x" * 20_000 + b"BUG: \n" + NULL, b"\n".join(data.draw(NOISE))])
+    )
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=12)))
+    reader = Reader()
+    for start, end in zip([0, *cuts], [*cuts, len(log)], strict=True):
+        reader.feed(log[start:end])
+    assert reader.close() == parse(log)
+
+
+def test_time_is_linear() -> None:
+    """Four times the input may take at most about four times as long; a quadratic reader takes sixteen."""
+    lines = CIRCULAR.splitlines(keepends=True)
+    random.Random(1).shuffle(lines)
+    block = b"".join(lines)
+
+    def seconds(times: int) -> float:
+        start = time.process_time()
+        parse(block * times)
+        return time.process_time() - start
+
+    seconds(5)
+    assert seconds(40) < 10 * max(seconds(10), 0.02)
