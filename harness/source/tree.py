@@ -28,9 +28,10 @@ class Tree:
     source_id: str
 
     def worktree(self, path: Path) -> Worktree:
-        """Return a checkout of this tree in `path` (made when there is none), standing at `base`."""
+        """Return the checkout in `path`: a new one stands at `base`, an old one where it was left."""
         worktree = Worktree.open(Repository(self.repo), path)
-        worktree.switch(self.base)
+        if worktree.commit is None:
+            worktree.switch(self.base)
         return worktree
 
 

@@ -36,9 +36,9 @@ class Worktree:
 
     @property
     def commit(self) -> str | None:
-        """The commit that the files show, None when a switch was interrupted."""
+        """The commit that the files show, None in a new worktree and after a switch that was cut short."""
         noted = self.state / "commit"
-        return noted.read_text().strip() if noted.exists() else None
+        return noted.read_text().strip() if noted.exists() and self._is_ours() else None
 
     def switch(self, commit: str) -> None:
         """Make the files those of `commit`. Only what differs is written, so make rebuilds only that.
@@ -63,10 +63,13 @@ class Worktree:
 
     def _belong(self) -> None:
         """Forget the index of another repository: it names objects that ours need not have."""
-        owner = self.state / "repository"
-        if not owner.exists() or owner.read_text() != str(self.repository.path):
+        if not self._is_ours():
             (self.state / "index").unlink(missing_ok=True)
-            owner.write_text(str(self.repository.path))
+            (self.state / "repository").write_text(str(self.repository.path))
+
+    def _is_ours(self) -> bool:
+        owner = self.state / "repository"
+        return owner.exists() and owner.read_text() == str(self.repository.path)
 
     def _check_out(self, commit: str) -> None:
         where = {"GIT_WORK_TREE": str(self.path), "GIT_INDEX_FILE": str(self.state / "index")}
