@@ -2,8 +2,8 @@
 """Which accelerator really runs a guest: found out by booting one, never by looking at /dev/kvm.
 
 A nested host can offer /dev/kvm, open it and create a VM, and yet never execute a kernel. So a probe guest of
-a few instructions (`images/probe/probe.S`) is booted under a deadline. It is booted under TCG too whenever KVM
-fails, which proves that the probe itself and QEMU are sound.
+a few instructions (`images/probe/probe.S`) is booted under a deadline. It is booted under TCG too whenever
+KVM fails, which proves that the probe itself and QEMU are sound.
 """
 
 from __future__ import annotations

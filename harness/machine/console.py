@@ -60,8 +60,9 @@ class Console(asyncio.Protocol):
         self._end.set()
 
     async def drained(self) -> None:
-        """Wait for the end of the console; the caller sets the deadline."""
-        await self._end.wait()
+        """Wait for the end of the console, if it ever began; the caller sets the deadline."""
+        if self._transport:
+            await self._end.wait()
 
     def close(self) -> None:
         """Stop listening, for a pipe that somebody else holds open."""

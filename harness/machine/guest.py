@@ -15,9 +15,9 @@ from harness.words import Ending
 class Completed:
     """How a command in the guest ended.
 
-    `exit_code` is 128 + N for a command that signal N killed, 124 for one that ran out of time (`timed_out`; it
-    may still be there if it could not be killed), 127 for one that could not be started. `truncated` says that
-    there was more output than the limit of the control channel.
+    `exit_code` is 128 + N for a command that signal N killed, 124 for one that ran out of time (`timed_out`;
+    it may still be there if it could not be killed), 127 for one that could not be started. `truncated` says
+    that there was more output than the limit of the control channel.
     """
 
     exit_code: int

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Starting QEMU: unprivileged, sandboxed, dead when the harness is, and with all it needs handed over open.
 
-The folder of a run may lie where an unprivileged user cannot go (below /root, say), so QEMU never opens a path
-of ours: images are copied into memory files; console, monitor and control channel are pipes and socket pairs.
+The folder of a run may lie where an unprivileged user cannot go (below /root, say), so QEMU never opens a
+path of ours: images are copied into memory files; console, monitor and control
+channel are pipes and socket pairs.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def find_qemu() -> str:
 def _kvm_access(user: pwd.struct_passwd) -> tuple[list[str], list[str]]:
     """Return a command prefix and the groups of setpriv with which `user` can open /dev/kvm.
 
-    Where a group may open it, that group is enough. Where only root may (a container with a bare devtmpfs), QEMU
-    gets a mount namespace in which the device belongs to it.
+    Where a group may open it, that group is enough. Where only root may (a container with a bare devtmpfs),
+    QEMU gets a mount namespace in which the device belongs to it.
     """
     with contextlib.suppress(OSError):
         status = KVM.stat()

@@ -65,11 +65,11 @@ class QemuGuest:
         self._vm = Vm(spec, self._on_event, self._on_console_error)
         self._channel = Channel()
         self._panicked = False
-        self._finishing = False
         self._powering_off = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
         self._closed: asyncio.Future[GuestEndedError] = asyncio.get_running_loop().create_future()
+        self._finisher = self._spawn(self._finish())
 
     @property
     def console(self) -> Path:
@@ -98,9 +98,12 @@ class QemuGuest:
             await self._vm.start()
         except OSError as error:
             raise _full(self._spec.folder, error) from error
+        except InfraError:
+            if self._end.done():
+                raise await asyncio.shield(self._closed) from None
+            raise
         assert self._vm.agent is not None
         await self._channel.open(self._vm.agent)
-        self._spawn(self._finish())
         self._spawn(self._watch_process())
         self._spawn(
             self._later(
@@ -155,8 +158,6 @@ class QemuGuest:
     async def kill(self) -> None:
         """End the guest at once."""
         self._finish_as(Ending.QEMU_KILLED, "the harness ended it")
-        if not self._finishing:
-            await self._close()
         await asyncio.shield(self._closed)
 
     # What ends a guest. The first word counts, whoever says it.
@@ -237,22 +238,21 @@ class QemuGuest:
         return task
 
     async def _finish(self) -> None:
-        ending, _ = await asyncio.shield(self._end)
-        self._finishing = True
-        if ending in _TELLING:
-            with contextlib.suppress(OSError):
-                await dump_tasks(self._vm, self._spec.folder)
-        await self._close()
+        """Do all that follows the end. Whatever goes wrong in it, nobody is left waiting."""
+        ending, why = await asyncio.shield(self._end)
+        try:
+            if ending in _TELLING:
+                with contextlib.suppress(OSError):
+                    await dump_tasks(self._vm, self._spec.folder)
+            await self._vm.kill()
+            await self._channel.close()
+        finally:
+            self._conclude(ending, why)
 
-    async def _close(self) -> None:
-        self._finishing = True
-        await self._vm.kill()
-        await self._channel.close()
-        ending, why = self._end.result()
+    def _conclude(self, ending: Ending, why: str) -> None:
         if ending is Ending.RESET and self._vm.console.saw_panic:
             ending, why = Ending.PANIC, "its kernel panicked"
-        current = asyncio.current_task()
-        for task in self._tasks - {current} if current else self._tasks:
+        for task in self._tasks - {self._finisher}:
             task.cancel()
         self._closed.set_result(
             GuestEndedError(f"the guest ended ({ending}): {why}; see {self.console}", ending)

@@ -62,6 +62,7 @@ class Vm:
         self._qmp = QMPClient("harness")
         self._events: asyncio.Task[None] | None = None
         self._input = -1
+        self._ending = asyncio.Lock()
 
     @property
     def stderr(self) -> Path:
@@ -154,26 +155,31 @@ class Vm:
             os.set_blocking(self._input, False)
             os.write(self._input, data)
 
-    async def kill(self) -> int:
-        """End QEMU, take the console's last bytes, and return QEMU's exit status."""
+    async def kill(self) -> None:
+        """End QEMU and take the console's last bytes. May be called any number of times, also at once."""
+        async with self._ending:
+            await self._kill()
+
+    async def _kill(self) -> None:
         process = self.process
         if process and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        status = await process.wait() if process else 0
+        if process:
+            await process.wait()
         try:
             async with asyncio.timeout(5):
                 await self.console.drained()
         except TimeoutError:
             self.console.close()
         await self._disconnect()
-        return status
 
     async def _disconnect(self) -> None:
         if self._events:
             self._events.cancel()
             self._events = None
-        with contextlib.suppress(QMPError, OSError, EOFError):
+        # It raises again whatever ended its reader, which is of no interest any more.
+        with contextlib.suppress(Exception):
             await self._qmp.disconnect()
         if self._input >= 0:
             os.close(self._input)
