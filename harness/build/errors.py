@@ -12,7 +12,6 @@ _CAUSES = re.compile(
         \S[^:]*:\d+(?::\d+)?:\s(?:fatal\s)?error:\s        # gcc, cpp, with file and line
       | \S[^:]*:\d+:\s(?:syntax|parse)\serror              # kconfig, bison
       | Kconfig\S*:\d+:.*(?:syntax\serror|recursive\sdependency)
-      | \S[^:]*:\sAssembler\smessages:
       | \S+:\d+:\sError:\s                                 # as
       | (?:\S*/)?(?:cc1|gcc|as|collect2|lto1)\S*:\s(?:fatal\s)?error:\s
       | .*:\sundefined\sreference\sto\s                    # ld
@@ -23,6 +22,7 @@ _CAUSES = re.compile(
       | FATAL:\s
       | .*\bobjtool:\s.*error
       | .*:\s(?:\d+:\s)?\S+:\s(?:not\sfound|command\snot\sfound|Permission\sdenied)$  # sh, a tool is missing
+      | make\S*:\s[^*\s]\S*:\s(?:No\ssuch\sfile|Permission\sdenied)  # the same of make itself
     )""",
     re.VERBOSE,
 )
@@ -33,7 +33,8 @@ _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _KILLED = re.compile(
     r"Killed signal terminated program|: Killed$|internal compiler error: Killed|Cannot allocate memory"
 )
-_ASSEMBLER = re.compile(r"^\S[^:]*:\sAssembler\smessages:")
+#: Headlines of what the next line says.
+_HEADLINE = re.compile(r"^\S[^:]*: (?:Assembler messages:|in function `.*':)$|: in function `[^']*':$")
 
 
 def first_error(lines: Iterable[str]) -> str:
@@ -43,8 +44,8 @@ def first_error(lines: Iterable[str]) -> str:
     """
     rule = last = ""
     for line in (raw.strip() for raw in lines):
-        if _ASSEMBLER.match(line):
-            continue  # a headline: the next line is the error
+        if _HEADLINE.search(line):
+            continue
         if _CAUSES.match(line) or _NO_RULE.match(line):
             return line
         rule = rule or (line if _RULE.match(line) else "")

@@ -45,11 +45,12 @@ def affected(out: Path, changed: Sequence[str]) -> list[str]:
     """Return the objects in `out` that were made from one of the files `changed` (paths below the source)."""
     if not changed:
         return []
-    needles = [f"/{name}".encode() for name in changed]
+    names = tuple(name.encode() for name in changed)
+    ends = tuple(b"/" + name for name in names)
     found = []
     for path in _records(out):
         words = path.read_bytes().split()
-        if any(word.endswith(needle) for needle in needles for word in words):
+        if any(word.endswith(ends) or word in names for word in words):
             found.append(str(path))
     return found
 
