@@ -236,7 +236,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="percpu-harness",
-        description="Build kernels with each variant of a percpu patch series, boot them, judge what they do.",
+        description="Build kernels with each variant of a patch series, boot them, judge what they do.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -72,7 +72,7 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     chosen = {name: workloads()[name] for name in choose("workload", plan.workloads, workloads())}
     choose("variant", plan.variants, catalogue())
     fragments = _fragments(plan, chosen)
-    tree = open_tree(plan.tree, cache / "trees", mirror=plan.debian_mirror, say=progress.say)
+    tree = open_tree(plan.tree, cache, mirror=plan.debian_mirror, say=progress.say)
     commits, notes = _materialise(plan, tree, progress)
     builder = Builder(tree, cache, fragments, data_dir("images") / "module")
     return Prepared(
@@ -155,6 +155,9 @@ async def build(prepared: Prepared, source: Source, folder: Path, progress: Prog
         source.kernel = await asyncio.to_thread(
             prepared.builder.build, source.commit, source.source_id, folder / "build.log", told
         )
+    except asyncio.CancelledError:
+        prepared.builder.stop()
+        raise
     except BuildError as error:
         source.first_error = error.first_error
         progress.built(source.name, time.monotonic() - started, f"does not build: {error.first_error}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The engine's own rules, with sources, builds and guests that are only names. Real ones: test_real_run.py."""
+"""The engine's own rules, with sources, builds and guests that are only names."""
 
 from __future__ import annotations
 
@@ -86,17 +86,17 @@ class World:
             name: SimpleNamespace(name=name, control_evidence=("measured",)) for name in ("exhaust", "storm")
         }
         tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
-        made: Any = dict(
+        made: Any = Prepared
+        return made(
             tree=tree,
             stage=None,
             variants=variant,
             commits=commit,
             sources=[Source([GOOD, TWIN], "c", "good"), Source([BAD], "c", "bad")],
             workloads=workload,
-            builder=SimpleNamespace(build=self.build),
+            builder=SimpleNamespace(build=self.build, stop=lambda: None),
             notes=["noted"],
         )
-        return Prepared(**made)
 
 
 @pytest.fixture
