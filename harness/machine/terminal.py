@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 import termios
 import tty
@@ -29,7 +28,7 @@ async def interactive(spec: BootSpec) -> Ending:
     """
     if not sys.stdin.isatty():
         raise UserError("a shell in the guest needs a terminal: standard input is not one")
-    size = shutil.get_terminal_size()
+    size = os.get_terminal_size(sys.stdin.fileno())
     shell = f"agent.shell={size.lines}x{size.columns}"
     cmdline = f"{spec.cmdline} {shell}".strip()
     guest = await boot(replace(spec, cmdline=cmdline, deadline=_SESSION))
