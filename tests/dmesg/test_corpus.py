@@ -32,3 +32,13 @@ def test_pieces_make_no_difference(size: int) -> None:
 def test_the_corpus_has_reports_and_clean_logs() -> None:
     assert sum(bool(case.events) for case in CASES) >= 20
     assert any(not case.events for case in CASES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lockdep-circular-3", "lockdep-irq-order", "lockdep-irq-inversion", "lockdep-recursive", "oops-null"],
+)
+def test_fingerprints_are_the_same_on_every_kernel(name: str) -> None:
+    paths = [corpus.FOLDER / f"{name}-{version}.log" for version in ("6.1", "6.12", "7.2")]
+    prints = {parse(corpus.read(path).log)[0].fingerprint for path in paths}
+    assert len(prints) == 1
