@@ -107,6 +107,10 @@ endif
 """
 
 _FILES = {
+    "init/Makefile": "obj-y := main.o\n",
+    "mm/Makefile": (
+        "obj-y := percpu-all.o\nobj-$(CONFIG_EXPERT) += vmalloc.o\npercpu-all-y := percpu.o percpu-vm.o\n"
+    ),
     "Kconfig": _KCONFIG,
     "scripts/kconfig/conf.py": _CONF,
     "scripts/kconfig/merge_config.sh": _MERGE,

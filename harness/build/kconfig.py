@@ -65,8 +65,7 @@ def check(requests: Sequence[Request], config: str, source: Path) -> list[Unmet]
     }
     if not suspects:
         return []
-    header = _HEADER.search(config)
-    known = declarations(source, header["arch"] if header else "", suspects)
+    known = declarations(source, architecture(config), suspects)
     unmet = []
     for request in requests:
         declared = known.get(request.name, [])
@@ -83,6 +82,12 @@ def parse_config(text: str) -> dict[str, str]:
         match["name"] or match["unset"]: match["value"] if match["name"] else NO
         for match in _OPTION.finditer(text)
     }
+
+
+def architecture(config: str) -> str:
+    """Return the folder below `arch/` that a .config is for, from its headline; empty where it has none."""
+    header = _HEADER.search(config)
+    return header["arch"] if header else ""
 
 
 def _why(request: Request, declared: Sequence[Declaration], values: Mapping[str, str]) -> str:

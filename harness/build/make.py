@@ -23,7 +23,7 @@ from harness.words import BuildError, InfraError
 #: however we end, `kill -9` included, and then the whole group is killed, compilers too.
 _GUARD = 'exec 3<&0 </dev/null; { cat <&3; kill -KILL 0; } >/dev/null 2>&1 & exec 3<&-; "$@"'
 #: A step that compiles a file for the kernel or a module; host programs and links are not counted.
-COMPILED = re.compile(r"^\s+(?:CC|AS)\s+(?:\[M\]\s+)?(\S+\.o)\s*$")
+_COMPILED = re.compile(r"^\s+(?:CC|AS)\s+(?:\[M\]\s+)?((?!\S*tools/)\S+\.o)\s*$")
 _STEP = re.compile(r"^\s+([A-Z][A-Z0-9_]*)\s+(?:\[M\]\s+)?(\S+)\s*$")
 _KEEP = ("PATH", "HOME", "TMPDIR", "USER", "LOGNAME")
 #: Equal sources must give equal bytes whoever builds them, when and where.
@@ -117,7 +117,7 @@ class Make:
     def _tell(self, line: str) -> None:
         match = _STEP.match(line)
         if match:
-            compiled = COMPILED.match(line)
+            compiled = _COMPILED.match(line)
             self.step(f"{match[1]} {match[2]}", compiled[1] if compiled else None)
 
     def _environment(self) -> dict[str, str]:

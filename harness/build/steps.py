@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness.build.kbuild import objects
+from harness.build.kconfig import architecture
 from harness.build.progress import BuildProgress, Listener
 
 #: Make leaves `.NAME.o.cmd` beside each object: its command and every file that it was made from.
@@ -25,11 +27,16 @@ class Steps:
     def expect(self, source: Path, changed: Sequence[str] | None) -> None:
         """Find out how many files a build will compile.
 
-        `changed` are the files that changed since the last complete build in this folder. Without one (None)
-        nobody knows.
+        `changed` are the files that changed since the last complete build in this folder, None when there was
+        none: then it is what the config makes of the tree, without what an interrupted build left.
         """
         self._seen.clear()
-        self._total = None if changed is None else len(affected(self._out, changed))
+        if changed is not None:
+            self._total = len(affected(self._out, changed))
+        else:
+            config = self._out / ".config"
+            every = objects(source, config, architecture(config.read_text()))
+            self._total = sum(not (self._out / name).exists() for name in every)
 
     def step(self, what: str, compiled: str | None) -> None:
         """Take note of one step of make; `compiled` is the object that it makes, None for other steps."""

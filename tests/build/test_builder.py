@@ -55,6 +55,8 @@ def test_a_kernel_has_all_its_parts(bench: Bench) -> None:
         assert path.is_relative_to(bench.cache / "kernels")
     assert "CONFIG_PROVE_LOCKING=y" in kernel.config.read_text()
     assert sorted(bench.compiled()) == sorted(OBJECTS)
+    compiling = [step for step in bench.told if step.what.startswith("CC ")]
+    assert [(step.done, step.total) for step in compiling[:4]] == [(number, 4) for number in (1, 2, 3, 4)]
 
 
 def test_a_cached_kernel_runs_no_make_and_checks_nothing_out(bench: Bench, monkeypatch) -> None:
