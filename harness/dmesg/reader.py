@@ -141,7 +141,7 @@ class _Desk:
             if _CUT in raw:
                 self._cut_here(line)
                 return
-            if _BOOT in raw and line.text.startswith("Linux version "):
+            if _BOOT in raw and (after_late_stamp(line) or line).text.startswith("Linux version "):
                 self._finish_all()
                 return
             rule, match, line = _headline(line)

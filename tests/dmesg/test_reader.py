@@ -97,9 +97,10 @@ def test_a_panic_after_an_oops_is_its_own_event() -> None:
     assert not events[0].truncated
 
 
-def test_a_second_boot_ends_what_was_open() -> None:
+@pytest.mark.parametrize("firmware", [b"", b"Booting from ROM.."])
+def test_a_second_boot_ends_what_was_open(firmware: bytes) -> None:
     cut = CIRCULAR[: CIRCULAR.index(b"stack backtrace")]
-    events = parse(cut + b"\n[    0.000000][    T0] Linux version 6.12\n" + CIRCULAR)
+    events = parse(cut + b"\n" + firmware + b"[    0.000000][    T0] Linux version 6.12\n" + CIRCULAR)
     assert [event.truncated for event in events] == [True, False]
 
 
