@@ -77,11 +77,12 @@ class Builder:
         name = hashlib.sha256(f"{tree.repo}\0{self._fragments_digest}".encode()).hexdigest()[:12]
         self._folder = cache / "builds" / name
         # Beside the folder: who prunes the folder must not remove a lock that somebody waits for.
-        self._lock = self._folder.with_name(f"{name}.lock")
+        self.lock = self._folder.with_name(f"{name}.lock")
         self._source, self._out = self._folder / "source", self._folder / "out"
         self._ccache = cache / "ccache" if shutil.which("ccache") else None
         self._worktree: Worktree | None = None
         self._make: Make | None = None
+        self._stopped = False
 
     def cached(self, source_id: str) -> Kernel | None:
         """Return the kernel of a source when it is in the cache; runs no make and checks nothing out."""
@@ -98,9 +99,8 @@ class Builder:
         try:
             kernel = self.cached(source_id)
             if kernel is None:
-                waiting = BuildProgress(0, None, f"waiting for another harness that builds in {self._folder}")
-                with locked(self._lock, lambda: progress(waiting)):
-                    os.utime(self._lock)
+                with locked(self.lock, lambda: self._wait(progress)):
+                    os.utime(self.lock)
                     kernel = self.cached(source_id) or self._build(commit, source_id, log, progress)
             if kernel.reused:
                 shutil.copyfile(kernel.log, log)
@@ -111,9 +111,18 @@ class Builder:
         return kernel
 
     def stop(self) -> None:
-        """End a build that runs in another thread: it raises `InfraError`, and no process of it stays."""
+        """End a build that runs in another thread: it raises `InfraError`, and no process of it stays.
+
+        No build can be started afterwards.
+        """
+        self._stopped = True
         if self._make is not None:
             self._make.stop()
+
+    def _wait(self, progress: Listener) -> None:
+        progress(BuildProgress(0, None, f"waiting for another harness that builds in {self._folder}"))
+        if self._stopped:
+            raise InfraError("the build was stopped")
 
     def _shortcut(self, source_id: str) -> str:
         parts = (_RECIPE, source_id, self._fragments_digest, fingerprint(), self._module_digest)
@@ -129,6 +138,8 @@ class Builder:
             self._worktree = self._tree.worktree(self._source)
         self._worktree.switch(commit)
         make = self._make = Make(self._source, self._out, log, self._jobs, self._ccache, steps.step)
+        if self._stopped:  # before there was a make to stop
+            make.stop()
         if self._ccache is None:
             self._note(log, "ccache is missing (Debian package ccache): every file is compiled anew")
         self._configure(make, commit, log)

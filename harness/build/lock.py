@@ -4,20 +4,26 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+_POLL = 0.2
+
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold `path` exclusively; calls `waiting` once when another process holds it."""
+    """Hold `path` exclusively; calls `waiting` again and again while another process holds it.
+
+    What `waiting` raises ends the wait.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        if not try_lock(handle, shared=False):
+        while not try_lock(handle, shared=False):
             waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            time.sleep(_POLL)
         yield
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import Builder, KernelCache
+from harness.build import Builder, BuildProgress, KernelCache
+from harness.build.lock import locked
 from harness.build.make import Make
 from harness.words import InfraError
 from tests.toytree import toy_module, toy_tree
@@ -123,3 +124,25 @@ def test_without_ccache_it_says_so_and_builds(tmp_path: Path, monkeypatch) -> No
     kernel = builder.build(commit, tree.source_id(commit), tmp_path / "log")
     assert kernel.image.stat().st_size > 0
     assert "ccache is missing" in kernel.log.read_text()
+
+
+def test_a_stopped_builder_waits_for_nobody(tmp_path: Path) -> None:
+    tree = toy_tree(tmp_path / "tree")
+    module = toy_module(tmp_path / "module")
+    commit = tree.git("rev-parse", "HEAD")
+    builder = Builder(tree, tmp_path / "cache", [], module)
+    told: list[str] = []
+
+    def tell(step: BuildProgress) -> None:
+        told.append(step.what)
+        builder.stop()
+
+    (tmp_path / "cache/builds").mkdir(parents=True)
+    with (
+        locked(builder.lock, lambda: pytest.fail("nobody else holds it")),
+        pytest.raises(InfraError, match="stopped"),
+    ):
+        builder.build(commit, tree.source_id(commit), tmp_path / "log", tell)
+    assert told[0].startswith("waiting for another harness")
+    with pytest.raises(InfraError, match="stopped"):
+        builder.build(commit, tree.source_id(commit), tmp_path / "log")
