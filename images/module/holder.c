@@ -33,11 +33,8 @@ static void hold_as(struct pp_batch *batch, enum pp_caller_id who, unsigned int 
 /* The mutex that the holders have waited for is one under which others may reclaim. */
 static unsigned int populate_as_kernel(struct pp_batch *batch, unsigned int count)
 {
-	unsigned int failed;
+	unsigned int failed = pp_batch_fill(batch, PP_KERNEL, count, AREA_SIZE, 0);
 
-	if (pp_sabotage)
-		pp_stand_in_allocate(PP_KERNEL);
-	failed = pp_batch_fill(batch, PP_KERNEL, count, AREA_SIZE, 0);
 	pp_counter(failed, "kernel_failures");
 	pp_part("kernel", !failed && debug_locks, "%u of %u failed, lockdep %s", failed, count,
 		debug_locks ? "is content" : "is off: it has reported");
@@ -56,6 +53,8 @@ static int run(void)
 	if (error)
 		return error;
 	pp_teach_reclaim_lock();
+	if (pp_sabotage)
+		pp_stand_in_allocate(PP_KERNEL);
 	pp_watch_start();
 	for (who = PP_FIRST_CONSTRAINED; who <= PP_LAST_CONSTRAINED; who++)
 		hold_as(&batch, who, count);

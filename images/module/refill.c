@@ -6,12 +6,12 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
-#include <linux/smp.h>
 #include <linux/spinlock.h>
 
 #include "percpu_probe.h"
@@ -38,6 +38,18 @@ struct context {
 
 static DEFINE_SPINLOCK(irqs_off_lock);
 
+static enum hrtimer_restart in_timer(struct hrtimer *timer);
+
+static void setup_timer_on_stack(struct hrtimer *timer)
+{
+#ifdef HAVE_HRTIMER_SETUP
+	hrtimer_setup_on_stack(timer, in_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+#else
+	hrtimer_init_on_stack(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->function = in_timer;
+#endif
+}
+
 static void allocate(struct request *request, enum pp_caller_id who)
 {
 	request->area = pp_alloc(who, AREA_SIZE, sizeof(u64), __GFP_NOWARN);
@@ -53,26 +65,35 @@ static void ask_irqs_off(struct request *request)
 	spin_unlock_irqrestore(&irqs_off_lock, flags);
 }
 
-static void in_ipi(void *data)
+/*
+ * An ordinary timer, which PREEMPT_RT would run in a thread: percpu's lock is one that may not be
+ * taken in interrupts that even PREEMPT_RT does not thread.
+ */
+struct timed_request {
+	struct hrtimer timer;
+	struct request *request;
+};
+
+static enum hrtimer_restart in_timer(struct hrtimer *timer)
 {
-	struct request *request = data;
+	struct request *request = container_of(timer, struct timed_request, timer)->request;
 
 	request->in_context = in_hardirq();
 	allocate(request, PP_ATOMIC);
+	complete(&request->done);
+	return HRTIMER_NORESTART;
 }
 
-/*
- * The interrupt is an IPI, which needs a second CPU: elsewhere the call is direct and not
- * in_context.
- */
 static void ask_hardirq(struct request *request)
 {
-	unsigned int cpu = cpumask_any_but(cpu_online_mask, get_cpu());
+	struct timed_request timed = { .request = request };
 
-	if (cpu >= nr_cpu_ids)
-		cpu = smp_processor_id();
-	smp_call_function_single(cpu, in_ipi, request, true);
-	put_cpu();
+	init_completion(&request->done);
+	setup_timer_on_stack(&timed.timer);
+	hrtimer_start(&timed.timer, ns_to_ktime(NSEC_PER_USEC), HRTIMER_MODE_REL);
+	wait_for_completion(&request->done);
+	hrtimer_cancel(&timed.timer);
+	destroy_hrtimer_on_stack(&timed.timer);
 }
 
 static struct request *softirq_request;
