@@ -45,24 +45,25 @@ class Offer:
 def system_mirror() -> str:
     """Return the URI of the Debian archive that this machine's own apt uses.
 
-    `apt-get indextargets` reads every form of sources that apt knows. Of the entries for component `main` of
-    a suite of Debian's (security is another archive), those signed with Debian's keyring come first.
+    `apt-get indextargets` reads every form of sources that apt knows. An archive whose downloaded lists call
+    it Debian's comes first; a fresh container has no lists, and there an entry for component `main` of a
+    suite of Debian's counts, those whose URI ends in `debian` before others. Security is another archive.
     """
-    form = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SIGNED_BY)"
-    text = _call(["apt-get", "indextargets", "--format", form, "Created-By: Packages"], {}).stdout
-    found: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        uri, release, component, key, *_ = [*line.split("\t"), "", "", ""]
-        if component != "main" or not _SUITE.match(release):
-            continue
-        score = 2 * ("debian-archive" in key) + uri.rstrip("/").endswith(("debian", "debian.list"))
-        found.append((-score, uri.rstrip("/")))
-    if not found:
-        raise InfraError(
-            "this machine's apt names no Debian mirror: give one with --debian-mirror URI (an archive that "
-            "has dists/trixie)"
-        )
-    return min(found, key=lambda entry: entry[0])[1]
+    form = "$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)"
+    command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
+    for narrowed in (["Origin: Debian"], ["--no-release-info"]):
+        found = []
+        for line in _call([*command, *narrowed], {}).stdout.splitlines():
+            uri, release, component = line.split("\t")
+            if component == "main" and _SUITE.match(release):
+                found.append(uri.rstrip("/"))
+        if found:
+            # max() returns the first of the best
+            return max(found, key=lambda uri: uri.endswith(("/debian", "/debian.list")))
+    raise InfraError(
+        "this machine's apt names no Debian mirror: give one with --debian-mirror URI (an archive that has "
+        "dists/trixie)"
+    )
 
 
 class PrivateApt:

@@ -131,7 +131,13 @@ def test_a_cache_that_cannot_be_written(user: Path, tmp_path: Path) -> None:
 
 
 def test_an_unpacked_folder_is_keyed_by_content(cache: Path, tmp_path: Path) -> None:
-    artefacts = {"mm/a.o": "x", ".config": "x", "include/generated/x.h": "x", "vmlinux": "x", "mm/.a.o.d": "x"}
+    artefacts = {
+        "mm/a.o": "x",
+        ".config": "x",
+        "include/generated/x.h": "x",
+        "vmlinux": "x",
+        "mm/.a.o.d": "x",
+    }
     ignored = {".gitignore": "kept.c\n", "mm/kept.c": "int kept;\n", "tools/include/generated/y.h": "\n"}
     write(tmp_path / "one", KERNEL | ignored | artefacts)
     write(tmp_path / "two", KERNEL | ignored)
