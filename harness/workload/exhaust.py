@@ -35,7 +35,7 @@ EXHAUST = Exhaust(
         "chunks_created",
         "populated",
     ),
-    control="the same allocations are made with GFP_NOWAIT, so they must fail once the populated pages are gone",
+    control="the same allocations are made with GFP_NOWAIT and must fail once the populated pages are gone",
     control_evidence=("measured",),
     supporting=(Kind.PERCPU_ALLOC_FAILURE,),
 )

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each workload against a guest that answers with what the module really wrote on a kernel."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.data import data_dir
+from harness.workload import workloads
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass
+class Completed:
+    exit_code: int = 0
+    stderr: bytes = b""
+
+
+@dataclass
+class FakeGuest:
+    result: bytes
+    completed: Completed = field(default_factory=Completed)
+    argv: list[str] = field(default_factory=list)
+
+    async def run(self, argv, timeout):  # noqa: ASYNC109
+        self.argv = list(argv)
+        return self.completed
+
+    async def read(self, path):
+        assert path == "/sys/kernel/debug/percpu_probe/result"
+        return self.result
+
+
+def recorded(name):
+    return (RESULTS / f"{name}.txt").read_bytes()
+
+
+def test_there_are_six_and_their_names_are_their_keys():
+    assert list(workloads()) == [
+        "reclaim-inversion",
+        "constrained-holder",
+        "exhaust",
+        "reclaim-audit",
+        "atomic-refill",
+        "storm",
+    ]
+    assert all(name == workload.name for name, workload in workloads().items())
+
+
+def test_every_fragment_exists():
+    shipped = {path.stem for path in data_dir("kconfigs").glob("*.config")}
+    for workload in workloads().values():
+        assert set(workload.fragments) <= shipped
+
+
+def test_the_module_knows_every_workload():
+    sources = "".join(path.read_text() for path in (data_dir("images") / "module").glob("*.c"))
+    assert set(re.findall(r'\.name = "([\w-]+)"', sources)) >= set(workloads())
+
+
+@pytest.mark.parametrize("name", list(workloads()))
+async def test_a_real_result_is_complete_and_has_every_witness(name):
+    workload = workloads()[name]
+    guest = FakeGuest(recorded(name))
+    observation = await workload.run(guest)
+    assert guest.argv[:4] == ["/bin/busybox", "insmod", "/percpu_probe.ko", f"workload={name}"]
+    assert "sabotage=0" in guest.argv
+    assert observation.complete
+    assert set(workload.witnesses) <= set(observation.witnesses)
+
+
+@pytest.mark.parametrize("name", list(workloads()))
+async def test_a_real_sabotaged_result_fails_for_the_stated_reason(name):
+    workload = workloads()[name]
+    guest = FakeGuest(recorded(f"{name}.sabotage"))
+    observation = await workload.run(guest, sabotage=True)
+    assert "sabotage=1" in guest.argv
+    assert observation.complete
+    if "measured" in workload.control_evidence:
+        assert observation.failures
+    else:
+        # Lockdep reports on the console and turns itself off.
+        assert not observation.failures
+        assert not observation.witnesses["lockdep_alive_after"]
+
+
+@pytest.mark.parametrize("name", list(workloads()))
+async def test_without_any_one_counter_that_matters_a_run_is_not_complete(name):
+    lines = recorded(name).splitlines(keepends=True)
+    counted = [
+        line
+        for line in lines
+        if re.match(rb"counter \w+_failures |counter (violations|areas_corrupt) ", line)
+    ]
+    assert counted
+    stripped = b"".join(line for line in lines if line not in counted)
+    observation = await workloads()[name].run(FakeGuest(stripped))
+    assert not observation.complete
+    assert any("did not report the counter" in note for note in observation.notes)
+
+
+async def test_exhaust_tells_the_scope_from_the_flag():
+    text = recorded("exhaust")
+    text = text.replace(b"noio_scope_failures 0", b"noio_scope_failures 509")
+    text = text.replace(b"nofs_flag_failures 0", b"nofs_flag_failures 512")
+    observation = await workloads()["exhaust"].run(FakeGuest(text))
+    assert observation.failures == ("509 of 512 sleepable NOIO-scope allocations failed",)
+    assert observation.notes == ("512 of 512 GFP_NOFS allocations failed",)
+
+
+async def test_the_audit_reports_its_paths():
+    observation = await workloads()["reclaim-audit"].run(FakeGuest(recorded("reclaim-audit")))
+    assert observation.failures[0].endswith("backing allocations may enter IO or FS reclaim")
+    assert any("pcpu_get_vm_areas" in path.functions for path in observation.paths)
+    assert all(path.label.startswith(("violation:", "reserves:")) for path in observation.paths)
+
+
+async def test_a_module_that_does_not_load_is_no_result():
+    guest = FakeGuest(b"", Completed(1, b"insmod: can't insert: unknown symbol\n"))
+    observation = await workloads()["storm"].run(guest)
+    assert not observation.complete
+    assert observation.notes == ("insmod ended with exit code 1: insmod: can't insert: unknown symbol",)
+
+
+async def test_a_malformed_result_is_not_complete():
+    observation = await workloads()["storm"].run(FakeGuest(recorded("storm")[:-4]))
+    assert not observation.complete
+    assert not observation.counters
+    assert "malformed" in observation.notes[0]
