@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The whole way on real kernels: trees, builds, guests, verdicts, and what a kill leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from harness.report.results import schema
+from harness.words import ExitCode, Kernel
+
+pytestmark = pytest.mark.guest
+
+_COMMAND = [sys.executable, "-m", "harness.cli"]
+
+
+def harness(*args: str | Path, deadline: float = 1500) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*_COMMAND, *map(str, args)], capture_output=True, text=True, timeout=deadline, check=False
+    )
+
+
+def load(out: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((out / "results.json").read_text())
+    jsonschema.validate(document, schema())
+    return document
+
+
+def qemus() -> list[str]:
+    """Return the command line of every QEMU that lives, of whatever parent."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if line.startswith(("qemu-system", "/usr/bin/qemu-system")) and state != "Z":
+            found.append(line)
+    return found
+
+
+def wait_until_gone(before: list[str], seconds: float) -> list[str]:
+    end = time.monotonic() + seconds
+    while (left := [line for line in qemus() if line not in before]) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
+
+
+@pytest.mark.timeout(1700)
+def test_stages_show_what_history_says(guest_kernel: Kernel, tmp_path: Path) -> None:
+    """Two stages of opposite behaviour, all workloads, their controls, and everything that a run leaves."""
+    out = tmp_path / "run"
+    done = harness("run", "--variants", "as-is,scope-atomic", "--out", out)
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    document = load(out)
+    assert document["as_expected"]
+    verdicts = {(cell["variant"], cell["workload"]): cell for cell in document["cells"]}
+    for cell in verdicts.values():
+        assert cell["verdict"] == cell["expected"]
+        assert cell["trials"] == 1
+        assert cell["witnesses"]["running_kernel"], "every kernel that ran is the one that was built"
+    inverted = verdicts["as-is", "reclaim-inversion"]
+    (splat,) = [event for event in inverted["events"] if event["kind"] == "lockdep"]
+    assert splat["subtype"] == "circular"
+    assert {"fs_reclaim", "pcpu_alloc_mutex"} <= set(splat["cycle"])
+    assert verdicts["scope-atomic", "reclaim-inversion"]["events"] == []
+    assert verdicts["as-is", "exhaust"]["failures"] == 0
+    audit = verdicts["as-is", "reclaim-audit"]
+    assert audit["counters"]["violations"] > 100
+    assert any(path["functions"] for path in audit["paths"])
+    assert all(control["proved"] for control in document["controls"])
+    assert (out / "plan.toml").is_file()
+    assert (out / "builds" / "scope-atomic" / "build.log").stat().st_size
+    assert (out / "builds" / "scope-atomic" / "config").stat().st_size
+    for cell in verdicts.values():
+        folder = out / cell["trial_list"][0]["folder"]
+        assert b"Linux version" in (folder / "console.log").read_bytes()
+        assert (folder / "events.json").is_file()
+    assert "fail (fail)" in done.stdout
+
+
+@pytest.mark.timeout(900)
+def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = ["run", "--variants", "as-is", "--workloads", "exhaust,storm", "--trials", "3", "--jobs", "1"]
+    before = qemus()
+    with (tmp_path / "log").open("w") as log:
+        killed = subprocess.Popen([*_COMMAND, *args, "--out", str(out)], stdout=log, stderr=log)
+        deadline = time.monotonic() + 300
+        while len(list(out.glob("*/*/*/*/trial.json"))) < 2:
+            assert killed.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        while not [line for line in qemus() if line not in before]:
+            time.sleep(0.05)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert wait_until_gone(before, 5) == []
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/*/*/trial.json")}
+    assert len(kept) >= 2
+    done = harness("run", "--resume", "--out", out)
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert [cell["trials"] for cell in load(out)["cells"]] == [3, 3]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_guests_and_says_so(
+    guest_kernel: Kernel, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = qemus()
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(
+            [*_COMMAND, "run", "--variants", "as-is", "--workloads", "storm", "--out", str(tmp_path / "run")],
+            stdout=log,
+            stderr=log,
+        )
+        while not [line for line in qemus() if line not in before]:
+            assert running.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        running.send_signal(number)
+        assert running.wait(timeout=60) == ExitCode.INTERRUPTED
+    said = (tmp_path / "log").read_text()
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert wait_until_gone(before, 5) == []
+
+
+@pytest.mark.timeout(300)
+def test_a_full_disk_is_told_and_the_run_goes_on_later(guest_kernel: Kernel, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", small], check=True)
+    try:
+        out = small / "run"
+        done = harness("run", "--variants", "as-is", "--workloads", "exhaust", "--out", out)
+        assert done.returncode == ExitCode.INFRA, done.stdout + done.stderr
+        assert done.stderr.startswith("percpu-harness: ")
+        assert "Traceback" not in done.stderr
+        subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+        again = harness("run", "--resume", "--out", out)
+        assert again.returncode == ExitCode.OK, again.stdout + again.stderr
+    finally:
+        subprocess.run(["umount", small], check=True)
