@@ -153,8 +153,9 @@ static void measure(const struct context *context, struct pp_batch *batch, struc
 	unsigned int patience = pp_sabotage ? PATIENCE_SABOTAGED_MS : PATIENCE_MS;
 	ktime_t start;
 
+	/* Faster than the worker, which a drain that waits for a timer each time would not be. */
 	tally->in_context = true;
-	while (tally->drained < DRAIN_MAX && served(context, batch, &tally->in_context))
+	while (tally->drained < DRAIN_MAX && served(&contexts[0], batch, &tally->in_context))
 		tally->drained++;
 	tally->emptied = tally->drained < DRAIN_MAX;
 
