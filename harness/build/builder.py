@@ -190,15 +190,12 @@ class Builder:
                 f"{self._module} must make exactly one module, and made {len(modules)}: mend its Kbuild"
             )
         image = self._out / "vmlinux"
-        # The cache names files as they are named here, and a leading dot hides one.
-        config = self._out / "config"
-        shutil.copyfile(self._out / ".config", config)
         return Kernel(
             key=key,
             source_id=source_id,
             image=image,
             module=modules[0],
-            config=config,
+            config=self._out / ".config",
             system_map=self._out / "System.map",
             log=log,
             release=(self._out / "include/config/kernel.release").read_text().strip(),

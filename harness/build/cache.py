@@ -21,7 +21,14 @@ from harness.build.make import disk_full
 from harness.words import InfraError, Kernel
 
 _RECORD = "kernel.json"
-_FILES = ("image", "module", "config", "system_map", "log")
+#: The files of a kernel, and what they are called in the cache; the module keeps its name.
+_FILES = {
+    "image": "vmlinux",
+    "module": "",
+    "config": "config",
+    "system_map": "System.map",
+    "log": "build.log",
+}
 _PARTIAL, _TRASH = ".partial-", ".trash-"
 
 
@@ -73,10 +80,10 @@ class KernelCache:
         self._kernels.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=self._kernels))
         try:
-            for name in _FILES:
-                path: Path = getattr(kernel, name)
-                shutil.copy2(path, partial / path.name)
-            record = dataclasses.asdict(kernel) | {name: getattr(kernel, name).name for name in _FILES}
+            names = {name: called or getattr(kernel, name).name for name, called in _FILES.items()}
+            for name, called in names.items():
+                shutil.copy2(getattr(kernel, name), partial / called)
+            record = dataclasses.asdict(kernel) | names
             (partial / _RECORD).write_text(json.dumps(record, indent=1, default=str) + "\n")
             if home.exists() and self.lookup(kernel.key) is None:
                 _discard(home)  # damaged
