@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 
@@ -19,10 +18,7 @@ class Deadline:
         """Seconds that are left, 0 when it has passed."""
         return max(0.0, self._end - time.monotonic())
 
-    def within(self, seconds: float) -> Deadline:
-        """Return a deadline `seconds` from now, or this one's time if that is sooner."""
-        return Deadline(min(seconds, self.remaining))
-
-    def timeout(self) -> asyncio.Timeout:
-        """Return a context manager that raises `TimeoutError` in the task that waits beyond the deadline."""
-        return asyncio.timeout(self.remaining)
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the deadline was set."""
+        return self.seconds - (self._end - time.monotonic())

@@ -27,6 +27,7 @@ _GRACE = 15.0  # seconds that the agent has for its answer after a command's own
 _POWEROFF_SECONDS = 20.0
 _PANIC_SECONDS = 10.0  # from the panic event to the reset that ends its report
 _PORT_CLOSED_SECONDS = 2.0  # a guest that resets closes the agent's port a moment earlier
+_TALKING = 2.0  # times `silence` that a kernel may talk while its agent does not answer
 # Those endings whose guest may still be able to say what its tasks do.
 _TELLING = {Ending.SILENT, Ending.AGENT_LOST, Ending.NO_BOOT, Ending.DEADLINE}
 
@@ -210,23 +211,26 @@ class QemuGuest:
         self._finish_as(ending, why)
 
     async def _heartbeat(self) -> None:
+        """Ping the agent for as long as it answers, then tell a silent guest from a lost agent."""
         silence = self._spec.silence
         while True:
             await asyncio.sleep(min(5.0, silence / 5))
             ping = asyncio.ensure_future(self._channel.ping())
-            done, _ = await asyncio.wait([ping], timeout=silence)
-            if not done:
-                # The harness itself may have been held up; then the answer is there already.
-                await asyncio.sleep(0.5)
+            lost = Deadline(_TALKING * silence)
+            quiet = 0.0
+            while not ping.done() and quiet < silence and lost.remaining:
+                await asyncio.wait([ping], timeout=max(0.5, silence - quiet))
+                quiet = min(lost.elapsed, time.monotonic() - self._vm.console.last_output)
+            # The harness itself may have been held up; then the answer is here, but not yet read.
+            await asyncio.wait([ping], timeout=0.5)
             if ping.done():
                 continue
             ping.cancel()
-            if time.monotonic() - self._vm.console.last_output >= silence:
+            if quiet >= silence:
                 self._finish_as(Ending.SILENT, f"neither agent nor console said anything for {silence:g} s")
             else:
-                self._finish_as(
-                    Ending.AGENT_LOST, f"its agent did not answer for {silence:g} s, though its console talks"
-                )
+                why = f"its agent did not answer for {lost.seconds:g} s, though its console talks"
+                self._finish_as(Ending.AGENT_LOST, why)
             return
 
     # What happens then, once.

@@ -166,3 +166,11 @@ async def test_no_guest_is_left_when_a_boot_is_cancelled(spec: BootSpec) -> None
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not qemu_children()
+
+
+async def test_kernel_that_talks_without_its_agent_has_lost_it(spec: BootSpec) -> None:
+    guest = await boot(replace(spec, silence=3))
+    talk = "(while :; do echo still here > /dev/kmsg; sleep 1; done) & kill -STOP $PPID; sleep 60"
+    error = await ending_of(guest, talk)
+    assert error.ending is Ending.AGENT_LOST
+    assert "sysrq: Show State" in guest.console.read_text()
