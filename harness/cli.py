@@ -11,8 +11,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 from rich.console import Console
@@ -31,6 +32,7 @@ from harness.variants import AS_IS, catalogue
 from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import workloads
 
+_T = TypeVar("_T")
 _EPILOG = """exit codes:
   0   every cell is as expected; nothing was found
   1   a cell is not as expected; `parse` found events
@@ -68,6 +70,21 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run `work`; Ctrl-C and SIGTERM cancel it from within, so that it ends its guests before it is gone."""
+
+    async def main() -> _T:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
 def _run(args: argparse.Namespace, console: Console) -> ExitCode:
     out: Path = args.out or Path("runs") / time.strftime("%Y%m%d-%H%M%S")
     out = out.expanduser().absolute()
@@ -83,7 +100,7 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
             raise UserError(f"{out} was made by another plan: resume it without a plan and options of one")
     with progress(console) as shown:
         shown.say(f"the run's folder is {out}")
-        results = asyncio.run(Engine(plan, out, cache_folder(), shown).run())
+        results = _until_interrupted(Engine(plan, out, cache_folder(), shown).run())
     print_results(results, console)
     console.print(f"\neverything is in {out}", highlight=False, soft_wrap=True)
     return ExitCode.OK if results.as_expected else ExitCode.UNEXPECTED
@@ -103,7 +120,7 @@ def _kernels(args: argparse.Namespace, console: Console, folder: Path) -> tuple[
     with progress(console) as shown:
         prepared = prepare(_plan(args), cache_folder(), shown)
         shown.planned(len(prepared.sources), 0, 1)
-        asyncio.run(build_all(prepared))
+        _until_interrupted(build_all(prepared))
     kernels = {
         name: source.kernel
         for source in prepared.sources
@@ -136,7 +153,7 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
             source = prepared.source_of(args.variant)
             console.print(f"{args.variant} does not build: {source.first_error}", markup=False)
             return ExitCode.BUILD
-        choice = asyncio.run(choose_accelerator(_plan(args).accelerator, doctor.PROBE_DEADLINE))
+        choice = _until_interrupted(choose_accelerator(_plan(args).accelerator))
         console.print(f"accelerator {choice.accelerator}: {choice.reason}", markup=False)
         initrd = build_initrd(folder / "initrd", {MODULE_IN_GUEST: kernels[args.variant].module})
         spec = BootSpec(
@@ -197,7 +214,7 @@ def _cache(args: argparse.Namespace, console: Console) -> ExitCode:
 
 
 def _doctor(args: argparse.Namespace, console: Console) -> ExitCode:
-    findings = asyncio.run(doctor.examine(cache_folder()))
+    findings = _until_interrupted(doctor.examine(cache_folder()))
     for finding in findings:
         mark = "[green]ok[/]     " if finding.fits else "[red]missing[/]"
         console.print(f"{mark} {finding.what}", highlight=False, end="")

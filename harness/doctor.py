@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
@@ -15,7 +14,6 @@ from harness.build import toolchain
 from harness.machine import choose_accelerator
 from harness.words import HarnessError
 
-PROBE_DEADLINE = 30.0
 _NEEDED_GB = 12
 _MEMORY_GB = 2
 
@@ -62,7 +60,7 @@ def _room(cache: Path) -> Iterator[Finding]:
 
 async def _accelerator() -> Finding:
     try:
-        choice = await asyncio.wait_for(choose_accelerator(None, PROBE_DEADLINE), 2 * PROBE_DEADLINE)
-    except (HarnessError, TimeoutError) as error:
-        return Finding("accelerator", False, str(error) or "the probe guests did not end in time")
+        choice = await choose_accelerator(None)
+    except HarnessError as error:
+        return Finding("accelerator", False, str(error))
     return Finding("accelerator", True, f"{choice.accelerator}: {choice.reason}")

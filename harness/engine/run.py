@@ -22,7 +22,6 @@ from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.words import AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
 
-_ACCELERATOR_DEADLINE = 30.0
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
 
@@ -46,9 +45,10 @@ class Engine:
         """
         with self._timed("total"):
             with self._timed("prepare"):
-                prepared = await asyncio.to_thread(prepare, self._plan, self._cache, self._progress)
-            with self._timed("accelerator"):
-                accelerator = await choose_accelerator(self._plan.accelerator, _ACCELERATOR_DEADLINE)
+                prepared, accelerator = await asyncio.gather(
+                    asyncio.to_thread(prepare, self._plan, self._cache, self._progress),
+                    choose_accelerator(self._plan.accelerator),
+                )
             self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
             save(self._plan, self._out / "plan.toml")
             await self._build_and_try(prepared, accelerator)
