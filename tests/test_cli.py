@@ -15,6 +15,7 @@ from harness import cli
 from harness.variants import catalogue
 from harness.words import ExitCode
 from harness.workload import workloads
+from tests.toytree import toy_tree
 
 SPLAT = """[    1.000000] BUG: sleeping function called from invalid context at mm/percpu.c:1700
 [    1.000000] in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 1, name: init
@@ -137,3 +138,23 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
         assert re.search(rf"^ +{command}\b", shown, re.MULTILINE)
     for code in ExitCode:
         assert re.search(rf"^  {code.value} ", shown, re.MULTILINE)
+
+
+def test_a_variant_that_does_not_apply_names_file_and_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = toy_tree(tmp_path / "toy")
+    assert cli.main(["build", "--tree", str(tree.repo), "--variants", "series-v4"]) == ExitCode.USAGE
+    said = one_sentence(capsys)
+    assert "series-v4" in said
+    assert "mm/percpu.c" in said
+    assert "pcpu_alloc" in said
+
+
+def test_an_option_that_does_not_stick_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = toy_tree(tmp_path / "toy")
+    mine = tmp_path / "mine.config"
+    mine.write_text("CONFIG_NO_SUCH_OPTION=y\n")
+    asked = ["build", "--tree", str(tree.repo), "--variants", "as-is", "--kconfig", str(mine)]
+    assert cli.main(asked) == ExitCode.USAGE
+    assert "CONFIG_NO_SUCH_OPTION" in one_sentence(capsys)
