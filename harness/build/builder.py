@@ -60,19 +60,25 @@ class Builder:
     """Builds commits of one tree with one config and one out-of-tree module.
 
     `cache` is the harness's cache folder: kernels, the compiler cache, and `builds/NAME` with the worktree
-    (`source`), the output (`out`) and a copy of the module (`module`). Nothing is checked out before
-    something has to be built.
+    (`source`), the output (`out`) and a copy of the module (`module`). `kernels` keeps what is finished
+    elsewhere. Nothing is checked out before something has to be built. While `lock` is held, nobody builds.
     """
 
     def __init__(
-        self, tree: Tree, cache: Path, fragments: Sequence[Path], module: Path, jobs: int | None = None
+        self,
+        tree: Tree,
+        cache: Path,
+        fragments: Sequence[Path],
+        module: Path,
+        jobs: int | None = None,
+        kernels: KernelCache | None = None,
     ) -> None:
         self._tree = tree
-        self._fragments = list(fragments)
-        self._module = module
+        self.fragments = list(fragments)
+        self.module = module
         self._jobs = jobs or len(os.sched_getaffinity(0))
-        self._kernels = KernelCache(cache)
-        self._fragments_digest = fragment.digest(self._fragments)
+        self._kernels = kernels or KernelCache(cache)
+        self._fragments_digest = fragment.digest(self.fragments)
         self._module_digest = folder_digest(module)
         name = hashlib.sha256(f"{tree.repo}\0{self._fragments_digest}".encode()).hexdigest()[:12]
         self._folder = cache / "builds" / name
@@ -162,7 +168,7 @@ class Builder:
             if not any(text in name for name in changed for text in _CONFIG_INPUTS):
                 return
         note.clear()
-        for unmet in configure(make, self._source, self._out, self._fragments):
+        for unmet in configure(make, self._source, self._out, self.fragments):
             self._note(log, f"left out, which is allowed ({unmet.request.optional}): {unmet}")
         note.write(recipe, commit)
 
@@ -174,7 +180,7 @@ class Builder:
     def _compile(self, make: Make, commit: str) -> None:
         built = _Note(self._folder / "built")
         make.run("vmlinux", "modules")
-        sync_folder(self._module, self._folder / "module")
+        sync_folder(self.module, self._folder / "module")
         make.run(f"M={self._folder / 'module'}", "modules")
         built.write("", commit)
 
@@ -187,7 +193,7 @@ class Builder:
         modules = sorted((self._folder / "module").glob("*.ko"))
         if len(modules) != 1:
             raise UserError(
-                f"{self._module} must make exactly one module, and made {len(modules)}: mend its Kbuild"
+                f"{self.module} must make exactly one module, and made {len(modules)}: mend its Kbuild"
             )
         image = self._out / "vmlinux"
         return Kernel(
