@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pexpect
 import pytest
 
 from harness.report.results import schema
@@ -80,7 +81,9 @@ def test_stages_show_what_history_says(guest_kernel: Kernel, tmp_path: Path) -> 
     assert any(path["functions"] for path in audit["paths"])
     assert all(control["proved"] for control in document["controls"])
     assert (out / "plan.toml").is_file()
-    assert (out / "builds" / "scope-atomic" / "build.log").stat().st_size
+    log = (out / "builds" / "scope-atomic" / "build.log").read_text()
+    assert "CC [M]" in log
+    assert "warning:" not in log, "neither the kernel nor the module builds with warnings"
     assert (out / "builds" / "scope-atomic" / "config").stat().st_size
     for cell in verdicts.values():
         folder = out / cell["trial_list"][0]["folder"]
@@ -153,3 +156,17 @@ def test_a_full_disk_is_told_and_the_run_goes_on_later(guest_kernel: Kernel, tmp
         assert again.returncode == ExitCode.OK, again.stdout + again.stderr
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.timeout(300)
+def test_boot_gives_a_shell_in_the_variants_kernel(guest_kernel: Kernel) -> None:
+    before = qemus()
+    with pexpect.spawn(_COMMAND[0], [*_COMMAND[1:], "boot", "as-is"], timeout=120, encoding="utf-8") as shell:
+        shell.expect("shell")
+        shell.expect("# ")
+        shell.sendline("uname -r; ls /percpu_probe.ko; echo $((6 * 7))")
+        shell.expect(f"{guest_kernel.release}\r\n/percpu_probe.ko\r\n42\r\n")
+        shell.sendline("exit")
+        shell.expect(pexpect.EOF)
+    assert shell.exitstatus == ExitCode.OK
+    assert wait_until_gone(before, 5) == []
