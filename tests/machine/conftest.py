@@ -30,7 +30,7 @@ def initrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def spec(vmlinux: Path, initrd: Path, tmp_path: Path) -> BootSpec:
-    return BootSpec(vmlinux, initrd, tmp_path / "guest", Accelerator.TCG)
+    return BootSpec(vmlinux, initrd, tmp_path / "guest", Accelerator.TCG, boot_deadline=200)
 
 
 @pytest_asyncio.fixture
