@@ -4,7 +4,7 @@
 // goal: mm/percpu.c pcpu_alloc|pcpu_alloc_noprof has is_atomic = !gfpflags_allow_blocking(gfp);
 
 @@
-identifier alloc =~ "^pcpu_alloc(_noprof)?$";
+identifier alloc = {pcpu_alloc, pcpu_alloc_noprof};
 identifier gfp;
 @@
  alloc(..., gfp_t gfp) {

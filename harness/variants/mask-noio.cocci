@@ -4,19 +4,17 @@
 // goal: mm/percpu.c pcpu_alloc|pcpu_alloc_noprof has pcpu_gfp = gfp & (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 
 @@
-identifier alloc =~ "^pcpu_alloc(_noprof)?$";
+identifier alloc = {pcpu_alloc, pcpu_alloc_noprof};
 identifier gfp, pcpu_gfp;
 @@
  alloc(..., gfp_t gfp) {
  ...
- pcpu_gfp = gfp &
 (
--(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
-+(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
+-pcpu_gfp = gfp & (GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
++pcpu_gfp = gfp & (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 |
--(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOFAIL)
-+(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
+-pcpu_gfp = gfp & (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOFAIL);
++pcpu_gfp = gfp & (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 )
- ;
  ...
  }

@@ -4,7 +4,7 @@
 // goal: mm/percpu.c pcpu_alloc|pcpu_alloc_noprof has gfp = current_gfp_context(gfp);
 
 @honoured@
-identifier alloc =~ "^pcpu_alloc(_noprof)?$";
+identifier alloc = {pcpu_alloc, pcpu_alloc_noprof};
 identifier gfp;
 @@
  alloc(..., gfp_t gfp) {
@@ -14,7 +14,7 @@ identifier gfp;
  }
 
 @depends on !honoured@
-identifier alloc =~ "^pcpu_alloc(_noprof)?$";
+identifier alloc = {pcpu_alloc, pcpu_alloc_noprof};
 identifier gfp, pcpu_gfp;
 expression mask;
 @@
