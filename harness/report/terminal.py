@@ -22,6 +22,7 @@ _STYLE = {
 # Wide enough for the matrix of the default plan, whatever the width of a pipe or a log is said to be.
 _MIN_WIDTH = 118
 _REASONS_SHOWN = 4
+_FRAMES_SHOWN = 7
 
 
 def _verdict(cell: Cell) -> str:
@@ -78,6 +79,16 @@ def _reasons(reasons: Sequence[str]) -> Iterator[str]:
         yield f"      and {len(reasons) - _REASONS_SHOWN} more in results.json"
 
 
+def _paths(cell: Cell) -> Iterator[str]:
+    """Yield the most frequent call paths of a cell, innermost function first."""
+    paths = [path for trial in cell.trials for path in trial.observation.paths]
+    paths.sort(key=lambda path: -path.count)
+    for path in paths[:_REASONS_SHOWN]:
+        yield f"      {path.count} x {path.label}: {' < '.join(path.functions[:_FRAMES_SHOWN])}"
+    if len(paths) > _REASONS_SHOWN:
+        yield f"      and {len(paths) - _REASONS_SHOWN} more call paths in results.json"
+
+
 def _details(results: Results) -> Iterator[str]:
     """Say why, for every cell that is not a pass, and where the console lies;
 
@@ -90,6 +101,7 @@ def _details(results: Results) -> Iterator[str]:
         wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
         yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}"
         yield from _reasons(cell.reasons)
+        yield from _paths(cell)
         if not cell.as_expected and cell.trials:
             yield f"      see {cell.trials[-1].folder}"
     for variant in results.variants:
@@ -110,13 +122,16 @@ def _wanted(cell: Cell) -> str:
 
 def _notes(results: Results) -> Iterator[str]:
     """Yield what is neither failure nor silence, once each, with the cells that it was seen in."""
-    seen: dict[str, list[str]] = {}
+    seen: dict[str, list[Cell]] = {}
     for cell in results.cells:
         for note in dict.fromkeys(note for trial in cell.trials for note in trial.observation.notes):
-            seen.setdefault(note, []).append(f"{cell.variant} x {cell.workload}")
+            seen.setdefault(note, []).append(cell)
     yield from (f"  {note}" for note in results.notes)
-    for note, places in seen.items():
-        yield f"  {note} [{', '.join(places)}]"
+    for note, cells in seen.items():
+        yield f"  {note} [{', '.join(f'{cell.variant} x {cell.workload}' for cell in cells)}]"
+        # The paths of a failure stand under its reason.
+        if cells[0].verdict is Outcome.PASS:
+            yield from _paths(cells[0])
 
 
 def print_results(results: Results, console: Console) -> None:

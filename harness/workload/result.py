@@ -49,13 +49,18 @@ class ProbeResult:
                 self.witnesses[name] = value == "1"
             case "path":
                 label, count, symbols = _fields(line, rest, 3)
-                key = (label, tuple(symbols.split(";")))
+                key = (label, _functions(symbols))
                 # Two call sites in one function differ in the kernel, and are one path by name.
                 self._paths[key] = self._paths.get(key, 0) + _number(line, count)
             case "note" if rest:
                 self.notes.append(rest)
             case _:
                 raise MalformedError(f"no such line is known: {line!r}")
+
+
+def _functions(symbols: str) -> tuple[str, ...]:
+    """Split a stack; what calls the tracepoint's probes is the observer's own frame."""
+    return tuple(name for name in symbols.split(";") if not name.startswith("__traceiter_"))
 
 
 def _fields(line: str, rest: str, count: int) -> list[str]:

@@ -152,3 +152,11 @@ def test_text_of_a_kernel_is_never_markup() -> None:
 
 def test_where_history_is_silent_the_matrix_asks() -> None:
     assert "pass (?)" in shown(results(trial(), expected=None))
+
+
+def test_call_paths_stand_under_what_they_explain() -> None:
+    assert "      3 x violation: a < b" in shown(results(failing())).splitlines()
+    noted = observation(notes=("reserves were used",), paths=(CallPath("reserves", 2, ("pte", "worker")),))
+    lines = shown(results(trial(observation=noted), expected=Expectation(Outcome.PASS))).splitlines()
+    place = next(number for number, line in enumerate(lines) if "reserves were used" in line)
+    assert lines[place + 1] == "      2 x reserves: pte < worker"
