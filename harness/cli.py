@@ -185,18 +185,22 @@ def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
 
 def _variants(args: argparse.Namespace, console: Console) -> ExitCode:
     for variant in catalogue().values():
-        console.print(f"[bold]{variant.name}[/]  {variant.summary}", highlight=False)
+        console.print(f"[bold]{variant.name}[/]  {variant.summary}", highlight=False, soft_wrap=True)
         for name, expected in variant.expects.items():
             evidence = f" by {', '.join(expected.evidence)}" if expected.evidence else ""
-            console.print(f"    {name}: {expected.outcome}{evidence}. {expected.because}", highlight=False)
+            console.print(
+                f"    {name}: {expected.outcome}{evidence}. {expected.because}",
+                highlight=False,
+                soft_wrap=True,
+            )
     return ExitCode.OK
 
 
 def _workloads(args: argparse.Namespace, console: Console) -> ExitCode:
     for workload in workloads().values():
-        console.print(f"[bold]{workload.name}[/]  {workload.summary}", highlight=False)
-        console.print(f"    witnesses: {', '.join(workload.witnesses)}", highlight=False)
-        console.print(f"    control:   {workload.control}", highlight=False)
+        console.print(f"[bold]{workload.name}[/]  {workload.summary}", highlight=False, soft_wrap=True)
+        console.print(f"    witnesses: {', '.join(workload.witnesses)}", highlight=False, soft_wrap=True)
+        console.print(f"    control:   {workload.control}", highlight=False, soft_wrap=True)
     return ExitCode.OK
 
 

@@ -129,9 +129,12 @@ class KernelCache:
         if not self.root.is_dir():
             return []
         parts = [
-            ("kernels" if path == self._kernels else path.name, path) for path in sorted(self.root.iterdir())
+            ("kernels" if path == self._kernels else path.name, path)
+            for path in sorted(self.root.iterdir())
+            if path.is_dir()
         ]
         names = {
+            "apt": "package lists",
             "builds": "worktrees and object files",
             "ccache": "compiler cache",
             "trees": "kernel sources",

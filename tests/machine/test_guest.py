@@ -18,7 +18,7 @@ from harness.machine import BootSpec
 from harness.machine.qemu import QemuGuest
 from harness.words import Ending, GuestEndedError, InfraError
 
-pytestmark = [pytest.mark.guest, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.guest, pytest.mark.timeout(400)]
 CLONE = Path(__file__).parents[2]
 
 
@@ -118,7 +118,7 @@ print("ended by", asyncio.run(interactive(spec)))
 def test_shell_in_the_guest(spec: BootSpec, leave: str) -> None:
     arguments = ["-c", SHELL, str(spec.image), str(spec.initrd), str(spec.folder)]
     shell = pexpect.spawn(
-        sys.executable, arguments, cwd=str(CLONE), timeout=60, dimensions=(33, 101), encoding="utf-8"
+        sys.executable, arguments, cwd=str(CLONE), timeout=200, dimensions=(33, 101), encoding="utf-8"
     )
     shell.expect("# ")
     shell.sendline("echo $((40 + 2)); stty size")
