@@ -25,9 +25,9 @@ CMDLINE = (
     "console=ttyS0 ignore_loglevel panic=-1 oops=panic unknown_nmi_panic sysrq_always_enabled "
     "no_timer_check tsc=reliable random.trust_cpu=on"
 )
-# The machine is q35: i440fx ("pc") tells its interrupt routing by an AML loop, which costs 2.2 of the 5.4 s of
-# processor time to the agent's greeting under TCG, and on a starved host runs into ACPICA's loop timeout (30 s:
-# AE_AML_LOOP_TIMEOUT), which leaves virtio without an interrupt. q35's routing is a plain table.
+# The machine is q35: i440fx ("pc") tells its interrupt routing by an AML loop, which costs 2.2 of the 5.4 s
+# of processor time to the agent's greeting under TCG, and on a starved host runs into ACPICA's loop timeout
+# (30 s: AE_AML_LOOP_TIMEOUT), which leaves virtio without an interrupt. q35's routing is a plain table.
 _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 
 
