@@ -28,7 +28,7 @@ _USER = "nobody"
 KVM = Path("/dev/kvm")
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 # Beside a build of kernels, a guest whose virtual CPUs wait for each other's interrupts may need minutes for
-# what takes it seconds (31 s and 4 s to boot were seen), and its deadlines would say nothing about its kernel.
+# what takes it seconds (to boot: 31 s against 4 s), and its deadlines would then say nothing of its kernel.
 # Where lower niceness is not granted, nice(1) says so and goes on.
 _URGENT = ["nice", "-n", "-10"]
 # Arguments: major and minor number of the device, its owner, and the command to run.
