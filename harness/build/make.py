@@ -22,6 +22,10 @@ from harness.words import BuildError, InfraError
 #: Runs "$@" in a process group of its own that dies with us: our end of the pipe at its standard input closes
 #: however we end, `kill -9` included, and then the whole group is killed, compilers too.
 _GUARD = 'exec 3<&0 </dev/null; { cat <&3; kill -KILL 0; } >/dev/null 2>&1 & exec 3<&-; "$@"'
+#: Guests go first: one whose CPUs wait for each other's interrupts may need minutes beside compilers for what
+#: takes it seconds, and its deadlines would say nothing of its kernel. The scheduler may weigh whole sessions
+#: (sched_autogroup_enabled), so the build's session is lowered along with its processes.
+_YIELDING = "{ echo 10 >/proc/self/autogroup; renice -n 10 $$; } >/dev/null 2>&1; " + _GUARD
 #: A step that compiles a file for the kernel or a module; host programs and links are not counted.
 _COMPILED = re.compile(r"^\s+(?:CC|AS)\s+(?:\[M\]\s+)?((?!\S*tools/)\S+\.o)\s*$")
 _STEP = re.compile(r"^\s+([A-Z][A-Z0-9_]*)\s+(?:\[M\]\s+)?(\S+)\s*$")
@@ -91,7 +95,7 @@ class Make:
             if self._stopped:
                 return -signal.SIGKILL
             child = self._child = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "sh", *command],
+                ["/bin/sh", "-c", _YIELDING, "sh", *command],
                 cwd=self.out,
                 env=environment,
                 stdin=subprocess.PIPE,

@@ -27,10 +27,6 @@ QEMU = "qemu-system-x86_64"
 _USER = "nobody"
 KVM = Path("/dev/kvm")
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
-# Beside a build of kernels, a guest whose virtual CPUs wait for each other's interrupts may need minutes for
-# what takes it seconds (to boot: 31 s against 4 s), and its deadlines would then say nothing of its kernel.
-# Where lower niceness is not granted, nice(1) says so and goes on.
-_URGENT = ["nice", "-n", "-10"]
 # Arguments: major and minor number of the device, its owner, and the command to run.
 _OWN_KVM = (
     "mount -t tmpfs -o mode=0711 tmpfs /tmp && mknod -m 600 /tmp/kvm c $1 $2 && chown $3 /tmp/kvm && "
@@ -105,17 +101,15 @@ def confinement(accelerator: Accelerator) -> list[str]:
     if setpriv is None:
         raise InfraError("setpriv is missing: install the package util-linux")
     prefix: list[str] = []
-    urgent: list[str] = []
     drop: list[str] = []
     if os.geteuid() == 0:
         user = pwd.getpwnam(_USER)
         groups = ["--clear-groups"]
         if accelerator is Accelerator.KVM:
             prefix, groups = _kvm_access(user)
-        urgent = _URGENT
         drop = ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), *groups]
     tie = ["/bin/sh", "-c", _IF_PARENT_LIVES, str(os.getpid())]
-    return [*prefix, *urgent, setpriv, "--no-new-privs", "--pdeathsig", "KILL", *drop, "--", *tie]
+    return [*prefix, setpriv, "--no-new-privs", "--pdeathsig", "KILL", *drop, "--", *tie]
 
 
 @functools.cache
