@@ -59,9 +59,13 @@ class _Life:
 
 async def _live(guest: Guest, job: TrialJob, life: _Life) -> None:
     """Run the workload in a guest that is ready, and end the guest."""
-    notes = await guest.read("/sys/kernel/notes")
-    life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
-    life.observation = await job.workload.run(guest, sabotage=job.control)
+    try:
+        notes = await guest.read("/sys/kernel/notes")
+        life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
+        life.observation = await job.workload.run(guest, sabotage=job.control)
+    except InfraError as error:
+        # The guest lives but refuses a file: what is missing makes the trial inconclusive, and this says why.
+        life.observation = Observation(complete=False, notes=(str(error),))
     life.ending = await guest.shutdown()
 
 
