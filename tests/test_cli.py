@@ -54,7 +54,7 @@ def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "--kconfig", "no-such-fragment"], "'no-such-fragment' is neither"),
         (["run", "--resume"], "--resume needs --out"),
         (["run", "--resume", "--out", "nowhere"], "holds no run to resume"),
-        (["build", "--tree", "debian:2.4"], "2.4"),
+        pytest.param(["build", "--tree", "debian:2.4"], "2.4", marks=pytest.mark.network),
         (["boot", "series-v9"], "terminal"),
         (["parse", "/no/such/log"], "cannot be read"),
     ],
