@@ -13,6 +13,12 @@ runtime_packages=(
     qemu-system-x86 rsync util-linux xz-utils
 )
 
+# 3 is the exit code for a machine that fails; see docs/exit-codes.md.
+give_up() {
+    echo "$1: see above" >&2
+    exit 3
+}
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -33,8 +39,9 @@ setup() {
     done
     [ ${#missing[@]} -eq 0 ] && return
     echo "installing ${missing[*]}"
-    as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    as_root apt-get update -q || give_up "apt-get could not update its lists"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
+        give_up "apt-get could not install ${missing[*]}"
 }
 
 venv() {
@@ -46,7 +53,8 @@ venv() {
         echo "Python 3.11 or newer is needed, python3 is $(python3 --version)" >&2
         return 3
     }
-    [ -x "$top/.venv/bin/python" ] || python3 -m venv "$top/.venv"
-    "$top/.venv/bin/pip" install --quiet --disable-pip-version-check --editable "$top$extras"
+    [ -x "$top/.venv/bin/python" ] || python3 -m venv "$top/.venv" || give_up "python3 could not make $top/.venv"
+    "$top/.venv/bin/pip" install --quiet --disable-pip-version-check --editable "$top$extras" ||
+        give_up "pip could not install the project into $top/.venv"
     echo "$want" >"$stamp"
 }

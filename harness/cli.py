@@ -33,6 +33,7 @@ from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, User
 from harness.workload import workloads
 
 _T = TypeVar("_T")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
   0   every cell is as expected; nothing was found
   1   a cell is not as expected; `parse` found events
@@ -74,9 +75,18 @@ def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
     """Run `work`; Ctrl-C and SIGTERM cancel it from within, so that it ends its guests before it is gone."""
 
     async def main() -> _T:
+        loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+        def stop() -> None:
+            # A second signal ends the process at once, also while apt or git is waited for.
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)
+            task.cancel()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, stop)
         return await task
 
     try:
@@ -316,7 +326,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.do(args, console))
     except KeyboardInterrupt:
-        print("percpu-harness: interrupted; finished trials are kept, go on with --resume", file=sys.stderr)
+        hint = "; finished trials are kept, go on with run --resume" if args.command == "run" else ""
+        print(f"percpu-harness: interrupted{hint}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except HarnessError as error:
         print(f"percpu-harness: {error}", file=sys.stderr)

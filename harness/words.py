@@ -206,7 +206,8 @@ class Expectation:
     """What history says of a variant under a workload.
 
     `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured` for a failure
-    that the workload counted itself. A failure for another reason is not the expected one.
+    that the workload counted itself. `lockdep/circular:NAME` demands that lock in the reported cycle. A
+    failure for another reason is not the expected one.
     """
 
     outcome: Outcome
@@ -222,7 +223,8 @@ class Trial:
     `control` marks the workload's sabotaged run, `attempts` counts the boots that it took (only `infra` is
     tried again), `seconds` is wall time of the last attempt, `boot_seconds` the part of it until the agent
     was ready, and `folder` holds the console. `evidence` says what a failure consists of, in the words of
-    `Expectation.evidence`; `reasons` says it in sentences.
+    `Expectation.evidence`; `reasons` says it in sentences; `missing` lists what a failing trial must have to
+    be believed and does not.
     """
 
     kernel: str
@@ -239,6 +241,7 @@ class Trial:
     seconds: float
     boot_seconds: float
     attempts: int = 1
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

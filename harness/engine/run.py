@@ -43,6 +43,7 @@ class Engine:
         `UserError` for a plan that cannot be done, `InfraError` when the machine fails; a kernel that does
         not build or a guest that breaks is a result.
         """
+        save(self._plan, self._out / "plan.toml")
         with self._timed("total"):
             with self._timed("prepare"):
                 prepared, accelerator = await asyncio.gather(
@@ -50,7 +51,6 @@ class Engine:
                     choose_accelerator(self._plan.accelerator),
                 )
             self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
-            save(self._plan, self._out / "plan.toml")
             await self._build_and_try(prepared, accelerator)
         results = self._judge(prepared, accelerator)
         write_json(self._out / "results.json", results_to_dict(results))

@@ -90,6 +90,9 @@ async def _boot_and_run(job: TrialJob, accelerator: Accelerator) -> _Life:
         await _live(guest, job, life)
     except GuestEndedError as error:
         life.ending = error.ending
+    except InfraError as error:
+        # QEMU did not even start: that is this trial's outcome, and it is tried again.
+        life.observation = Observation(complete=False, notes=(str(error),))
     finally:
         if guest is not None:
             await guest.kill()
@@ -138,6 +141,7 @@ async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
         life.ending,
         required=(RUNNING_KERNEL, CONSOLE_READ, *job.workload.witnesses),
         supporting=job.workload.supporting,
+        precluded=job.workload.precluded,
     )
     return Trial(
         kernel=job.kernel_name,
@@ -147,6 +151,7 @@ async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
         outcome=judgement.outcome,
         evidence=judgement.evidence,
         reasons=judgement.reasons,
+        missing=judgement.missing,
         ending=life.ending,
         observation=observation,
         events=tuple(events),

@@ -59,6 +59,7 @@ def trial_from_dict(raw: Mapping[str, Any]) -> Trial:
             "ending": Ending(raw["ending"]),
             "evidence": tuple(raw["evidence"]),
             "reasons": tuple(raw["reasons"]),
+            "missing": tuple(raw["missing"]),
             "observation": _observation(raw["observation"]),
             "events": tuple(_event(event) for event in raw["events"]),
         }

@@ -82,6 +82,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "ending": trial.ending,
         "evidence": list(trial.evidence),
         "reasons": list(trial.reasons),
+        "missing": list(trial.missing),
         "folder": trial.folder,
         "seconds": round(trial.seconds, 3),
         "boot_seconds": round(trial.boot_seconds, 3),

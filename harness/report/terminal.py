@@ -101,6 +101,7 @@ def _details(results: Results) -> Iterator[str]:
         wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
         yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}"
         yield from _reasons(cell.reasons)
+        yield from _reasons(list(dict.fromkeys(text for trial in cell.trials for text in trial.missing)))
         yield from _paths(cell)
         if not cell.as_expected and cell.trials:
             yield f"      see {cell.trials[-1].folder}"

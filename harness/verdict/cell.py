@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from harness.words import Cell, Expectation, Outcome, Trial
 
 # One failing trial makes the cell fail: a failure is never outvoted by trials that did not show it.
+_UNSURE = (Outcome.INCONCLUSIVE, Outcome.INFRA)
 _WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.INFRA, Outcome.PASS)
 
 
 def control_failed_as_it_should(control: Trial | None, evidence: Sequence[str]) -> bool:
     """Tell whether the workload's sabotaged run was caught, and for the stated reason."""
-    return control is not None and control.outcome is Outcome.FAIL and set(control.evidence) == set(evidence)
+    return control is not None and control.outcome is Outcome.FAIL and _explained([control], evidence)
 
 
 def is_as_expected(verdict: Outcome, trials: Sequence[Trial], expected: Expectation | None) -> bool:
@@ -24,8 +25,26 @@ def is_as_expected(verdict: Outcome, trials: Sequence[Trial], expected: Expectat
     """
     if expected is None:
         return verdict in (Outcome.PASS, Outcome.FAIL)
-    evidence = {item for trial in trials for item in trial.evidence}
-    return verdict is expected.outcome and evidence == set(expected.evidence)
+    if verdict is not expected.outcome or any(trial.outcome in _UNSURE for trial in trials):
+        return False
+    return _explained([trial for trial in trials if trial.outcome is Outcome.FAIL], expected.evidence)
+
+
+def _explained(failing: Sequence[Trial], evidence: Sequence[str]) -> bool:
+    """Tell whether these failures consist of just this evidence, and nothing that they need is missing."""
+    wanted = [item.partition(":") for item in evidence]
+    found = {item for trial in failing for item in trial.evidence}
+    events = [event for trial in failing for event in trial.events]
+    return (
+        not any(trial.missing for trial in failing)
+        and found == {base for base, _, _ in wanted}
+        and all(
+            lock in event.cycle
+            for base, _, lock in wanted
+            for event in events
+            if lock and f"{event.kind}/{event.subtype}" == base
+        )
+    )
 
 
 def judge_cell(

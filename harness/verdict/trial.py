@@ -8,7 +8,7 @@ everything without which a pass would mean nothing. What is left is a pass.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.words import Ending, Event, Kind, Observation, Outcome
 
@@ -29,11 +29,15 @@ _HARNESS_FAULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An outcome, what a failure consists of (see `Expectation.evidence`), and the sentences that say why."""
+    """An outcome, what a failure consists of (see `Expectation.evidence`), and the sentences that say why.
+
+    `missing` holds what a failing trial lacks although its failure does not explain that.
+    """
 
     outcome: Outcome
     evidence: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def _lockdep_gave_up(event: Event) -> bool:
@@ -74,20 +78,22 @@ def judge_trial(
     *,
     required: Sequence[str],
     supporting: Collection[Kind] = (),
+    precluded: Collection[str] = (),
 ) -> Judgement:
     """Judge one trial.
 
     `required` names the witnesses that the workload promises (one that it does not report counts as missing);
     `supporting` are the kinds of event that this workload provokes on purpose and counts exactly by other
-    means.
+    means; `precluded` are witnesses that a failure may itself take away, such as a lockdep that still lives.
     """
+    missing = _missing(observation, events, required)
     if failed := _misbehaviour(observation, events, ending, supporting):
-        return failed
+        excused = {f"witness missing: {name}" for name in precluded}
+        return replace(failed, missing=tuple(text for text in missing if text not in excused))
     if ending in _HARNESS_FAULTS:
         return Judgement(Outcome.INFRA, reasons=(_HARNESS_FAULTS[ending],))
-    reasons = _missing(observation, events, required)
     if ending is not Ending.POWEROFF:
-        reasons.insert(0, f"the guest did not end by itself: {ending}")
-    if reasons:
-        return Judgement(Outcome.INCONCLUSIVE, reasons=tuple(reasons))
+        missing.insert(0, f"the guest did not end by itself: {ending}")
+    if missing:
+        return Judgement(Outcome.INCONCLUSIVE, reasons=tuple(missing))
     return Judgement(Outcome.PASS)

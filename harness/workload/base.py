@@ -40,7 +40,8 @@ class Workload(ABC):
     `fragments` are names in `kconfigs/`; `deadline` is in seconds, for the run alone. `witnesses` are always
     reported, or the trial is inconclusive. `control` says in one sentence what the sabotaged run does and why
     it must fail; `control_evidence` is what that failure consists of, in the words of `Expectation.evidence`.
-    `supporting` are kinds of event that the workload provokes and counts exactly by other means.
+    `supporting` are kinds of event that the workload provokes and counts exactly by other means; `precluded`
+    are witnesses that a failure may itself take away.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Workload(ABC):
     control: str
     control_evidence: tuple[str, ...]
     supporting: tuple[Kind, ...] = ()
+    precluded: tuple[str, ...] = ()
 
     @abstractmethod
     async def run(self, guest: GuestLike, *, sabotage: bool = False) -> Observation:

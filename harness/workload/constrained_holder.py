@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.words import Kind
-from harness.workload.probe import BY_FLAG, IN_SCOPE, WITNESSES, ProbeWorkload, refused, refused_kernel
+from harness.workload.probe import (
+    BY_FLAG,
+    IN_SCOPE,
+    LOCKDEP_ALIVE,
+    WITNESSES,
+    ProbeWorkload,
+    refused,
+    refused_kernel,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,8 @@ CONSTRAINED_HOLDER = ConstrainedHolder(
     witnesses=(*WITNESSES, "chunks_created", "populated", "memory_was_there"),
     control="the callers also take a mutex of the module, under which it allocates with GFP_KERNEL, which "
     "lockdep must report on any kernel",
-    control_evidence=("lockdep/circular",),
+    control_evidence=("lockdep/circular:pp_stand_in_mutex",),
     supporting=(Kind.PERCPU_ALLOC_FAILURE,),
+    # Callers that are refused create and populate nothing: that is the failure.
+    precluded=(LOCKDEP_ALIVE, "chunks_created", "populated"),
 )

@@ -16,7 +16,8 @@ RESULT = "/sys/kernel/debug/percpu_probe/result"
 
 #: What every workload needs of a kernel, and what every one of them witnesses.
 FRAGMENTS = ("base", "lockdep", "tracing", "percpu")
-WITNESSES = ("lockdep_alive_before", "lockdep_alive_after", "tracepoints_found")
+LOCKDEP_ALIVE = "lockdep_alive_after"
+WITNESSES = ("lockdep_alive_before", LOCKDEP_ALIVE, "tracepoints_found")
 
 #: The callers that must not recurse into IO or FS reclaim, by the names that the module gives them.
 IN_SCOPE = {"noio_scope": "NOIO-scope", "nofs_scope": "NOFS-scope"}
@@ -32,6 +33,8 @@ class ProbeWorkload(Workload):
     memory_mib: int = 256
     deadline: float = 120.0
     parameters: Mapping[str, int] | None = None
+    # Lockdep turns itself off when it has something to report.
+    precluded: tuple[str, ...] = (LOCKDEP_ALIVE,)
 
     @abstractmethod
     def failures(self, counters: Mapping[str, int]) -> list[str]:

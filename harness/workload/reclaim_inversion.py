@@ -37,6 +37,6 @@ RECLAIM_INVERSION = ReclaimInversion(
     witnesses=(*WITNESSES, "shrinker_called", "chunks_created", "populated"),
     control="a mutex of the module is held over GFP_KERNEL allocations and then taken under the lock that "
     "reclaim takes, which lockdep must report on any kernel",
-    control_evidence=("lockdep/circular",),
+    control_evidence=("lockdep/circular:pp_stand_in_mutex",),
     supporting=(Kind.PERCPU_ALLOC_FAILURE,),
 )

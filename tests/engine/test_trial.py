@@ -44,7 +44,14 @@ def job(tmp_path: Path) -> TrialJob:
         return Observation(complete=True, witnesses={"seen": True})
 
     workload: Any = SimpleNamespace(
-        name="exhaust", run=run, cpus=2, memory_mib=256, deadline=10, witnesses=("seen",), supporting=()
+        name="exhaust",
+        run=run,
+        cpus=2,
+        memory_mib=256,
+        deadline=10,
+        witnesses=("seen",),
+        supporting=(),
+        precluded=(),
     )
     kernel = Kernel(
         "k" * 64, "s", tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, "6.12", "abcd", "gcc", 1.0
@@ -59,11 +66,11 @@ async def go(
     console: bytes = GOOD_CONSOLE,
     notes: bytes | Exception = b"\x00\xab\xcd\x00",
     ending: Ending = Ending.POWEROFF,
-    boots: bool = True,
+    broken: Exception | None = None,
 ) -> Any:
     async def boot(spec: BootSpec) -> ToldGuest:
-        if not boots:
-            raise GuestEndedError("it never became ready", Ending.NO_BOOT)
+        if broken is not None:
+            raise broken
         return ToldGuest(spec, console, notes, ending)
 
     def build_initrd(out: Path, extra: object) -> Path:
@@ -108,8 +115,13 @@ async def test_a_file_that_the_guest_refuses_is_no_end_of_the_run(
     assert done.observation.notes == ("/sys/kernel/notes cannot be read in the guest",)
 
 
-async def test_a_guest_that_never_came_is_infra(job: TrialJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = await go(job, monkeypatch, boots=False)
+@pytest.mark.parametrize(
+    "broken", [GuestEndedError("it never became ready", Ending.NO_BOOT), InfraError("QEMU did not start")]
+)
+async def test_a_guest_that_never_came_is_infra(
+    job: TrialJob, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    done = await go(job, monkeypatch, broken=broken)
     assert done.outcome is Outcome.INFRA
     assert done.ending is Ending.NO_BOOT
 

@@ -25,7 +25,7 @@ def test_every_variant_says_what_to_expect_and_why(name: str) -> None:
     for expectation in variant.expects.values():
         assert expectation.because
         assert bool(expectation.evidence) is (expectation.outcome is Outcome.FAIL)
-        assert set(expectation.evidence) <= {"lockdep/circular", "measured"}
+        assert set(expectation.evidence) <= {"lockdep/circular:pcpu_alloc_mutex", "measured"}
 
 
 def test_what_the_design_page_measured() -> None:
@@ -35,7 +35,7 @@ def test_what_the_design_page_measured() -> None:
         for workload, expectation in variant.expects.items()
         if expectation.outcome is Outcome.FAIL and workload != "reclaim-audit"
     }
-    circular, measured = ("lockdep/circular",), ("measured",)
+    circular, measured = ("lockdep/circular:pcpu_alloc_mutex",), ("measured",)
     assert fails == {
         ("scope-blind", "reclaim-inversion"): circular,
         ("scope-blind", "constrained-holder"): circular,

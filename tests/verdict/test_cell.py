@@ -6,7 +6,7 @@ import pytest
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.words import Cell, Expectation, Outcome, Trial
-from tests.making import trial
+from tests.making import event, trial
 
 PASS = Expectation(Outcome.PASS)
 MEASURED = Expectation(Outcome.FAIL, ("measured",))
@@ -78,3 +78,24 @@ def test_a_control_must_fail_and_for_the_stated_reason() -> None:
     assert not control_failed_as_it_should(failed, ["lockdep/circular"])
     assert not control_failed_as_it_should(trial(), ["measured"])
     assert not control_failed_as_it_should(None, ["measured"])
+
+
+@pytest.mark.parametrize("text", ["witness missing: running_kernel", "witness missing: tally_agrees"])
+def test_a_failure_that_cannot_be_believed_is_never_the_expected_one(text: str) -> None:
+    cell = judge([trial(Outcome.FAIL, missing=(text,))], MEASURED)
+    assert cell.verdict is Outcome.FAIL
+    assert not cell.as_expected
+    assert not control_failed_as_it_should(trial(Outcome.FAIL, missing=(text,)), ["measured"])
+
+
+@pytest.mark.parametrize("other", [Outcome.INCONCLUSIVE, Outcome.INFRA])
+def test_an_unsure_trial_beside_an_expected_failure_is_not_expected(other: Outcome) -> None:
+    assert not judge([trial(Outcome.FAIL), trial(other)], MEASURED).as_expected
+
+
+def test_the_lock_that_history_names_must_be_in_the_reported_cycle() -> None:
+    splat = trial(Outcome.FAIL, evidence=("lockdep/circular",), events=(event(),))
+    for lock, fits in (("a_lock", True), ("pcpu_alloc_mutex", False)):
+        wanted = f"lockdep/circular:{lock}"
+        assert judge([splat], Expectation(Outcome.FAIL, (wanted,))).as_expected is fits
+        assert control_failed_as_it_should(splat, [wanted]) is fits

@@ -43,7 +43,8 @@ def test_a_witness_that_nobody_required_counts_too() -> None:
 
 def test_an_event_is_a_failure_even_without_token_and_witnesses() -> None:
     judged = judge(observation(complete=False, witnesses={}), [event()])
-    assert judged == Judgement(Outcome.FAIL, ("lockdep/circular",), ("a splat",))
+    assert (judged.outcome, judged.evidence) == (Outcome.FAIL, ("lockdep/circular",))
+    assert judged.reasons == ("a splat",)
 
 
 def test_what_the_workload_measured_is_a_failure() -> None:
@@ -90,3 +91,15 @@ def test_running_out_of_time_is_inconclusive() -> None:
 @pytest.mark.parametrize("ending", list(Ending))
 def test_only_a_guest_that_powered_off_can_pass(ending: Ending) -> None:
     assert (judge(ending=ending).outcome is Outcome.PASS) == (ending is Ending.POWEROFF)
+
+
+def test_a_failure_says_what_else_it_lacks_but_not_what_it_took_away() -> None:
+    lacking = observation(complete=False, witnesses={"lockdep_alive": False}, failures=("64 of 64 failed",))
+    judged = judge_trial(
+        lacking, [], Ending.POWEROFF, required=tuple(WITNESSES), precluded=("lockdep_alive",)
+    )
+    assert judged.outcome is Outcome.FAIL
+    assert judged.missing == (
+        "the workload's success token is missing",
+        "witness missing: chunks_created",
+    )
