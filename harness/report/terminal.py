@@ -151,5 +151,9 @@ def print_results(results: Results, console: Console) -> None:
         say("\nWhy:\n" + "\n".join(details))
     if notes := list(_notes(results)):
         say("\nNotes, neither failure nor silence:\n" + "\n".join(notes))
-    good = sum(cell.as_expected for cell in results.cells)
-    say(f"\n{good} of {len(results.cells)} cells are as expected ({results.seconds.get('total', 0):.0f} s)")
+    known = [cell for cell in results.cells if cell.expected]
+    good = sum(cell.as_expected for cell in known)
+    other = len(results.cells) - len(known)
+    unknown = f"; history says nothing of {other} more" if other else ""
+    total = results.seconds.get("total", 0)
+    say(f"\n{good} of {len(known)} cells are as expected{unknown} ({total:.0f} s)")

@@ -151,7 +151,9 @@ def test_text_of_a_kernel_is_never_markup() -> None:
 
 
 def test_where_history_is_silent_the_matrix_asks() -> None:
-    assert "pass (?)" in shown(results(trial(), expected=None))
+    text = shown(results(trial(), expected=None))
+    assert "pass (?)" in text
+    assert "0 of 0 cells are as expected; history says nothing of 2 more" in text
 
 
 def test_call_paths_stand_under_what_they_explain() -> None:
