@@ -18,6 +18,7 @@ import pytest
 
 from harness.report.results import schema
 from harness.words import ExitCode, Kernel
+from tests.smallfs import grow, small_filesystem
 
 pytestmark = pytest.mark.guest
 
@@ -142,20 +143,15 @@ def test_an_interrupted_run_ends_its_guests_and_says_so(
 
 @pytest.mark.timeout(300)
 def test_a_full_disk_is_told_and_the_run_goes_on_later(guest_kernel: Kernel, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", small], check=True)
-    try:
+    with small_filesystem(tmp_path / "small", "48k") as small:
         out = small / "run"
         done = harness("run", "--variants", "as-is", "--workloads", "exhaust", "--out", out)
         assert done.returncode == ExitCode.INFRA, done.stdout + done.stderr
         assert done.stderr.startswith("percpu-harness: ")
         assert "Traceback" not in done.stderr
-        subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+        grow(small, "64m")
         again = harness("run", "--resume", "--out", out)
         assert again.returncode == ExitCode.OK, again.stdout + again.stderr
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
 @pytest.mark.timeout(300)

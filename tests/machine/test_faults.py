@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from harness.machine import BootSpec, boot, build_initrd
 from harness.machine.qemu import QemuGuest
 from harness.words import Ending, GuestEndedError, InfraError
+from tests.smallfs import small_filesystem
 
 pytestmark = [pytest.mark.guest, pytest.mark.timeout(400)]
 
@@ -135,13 +135,8 @@ async def test_image_that_is_no_kernel_is_an_infra_error(spec: BootSpec, tmp_pat
 @pytest.fixture
 def small_folder(tmp_path: Path) -> Iterator[Path]:
     """Provide a folder with room for the start of a console only."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system takes root")
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=True)
-    yield small
-    subprocess.run(["umount", "-l", small], check=True)
+    with small_filesystem(tmp_path / "small", "64k") as folder:
+        yield folder
 
 
 async def test_full_output_folder_is_named(spec: BootSpec, small_folder: Path) -> None:
