@@ -23,14 +23,13 @@ from harness import doctor
 from harness.build import KernelCache
 from harness.dmesg import parse, to_dict, to_text
 from harness.engine import Engine, Prepared, build, open_folder, prepare
-from harness.engine.trial import MODULE_IN_GUEST
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.plan import Plan, accelerator, load
 from harness.report.progress import progress
 from harness.report.terminal import print_results
 from harness.variants import AS_IS, catalogue
 from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
-from harness.workload import workloads
+from harness.workload import MODULE, workloads
 
 _T = TypeVar("_T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -165,7 +164,7 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
             return ExitCode.BUILD
         choice = _until_interrupted(choose_accelerator(_plan(args).accelerator))
         console.print(f"accelerator {choice.accelerator}: {choice.reason}", markup=False)
-        initrd = build_initrd(folder / "initrd", {MODULE_IN_GUEST: kernels[args.variant].module})
+        initrd = build_initrd(folder / "initrd", {MODULE: kernels[args.variant].module})
         spec = BootSpec(
             image=kernels[args.variant].image,
             initrd=initrd,
@@ -175,7 +174,7 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
             memory_mib=args.memory,
             deadline=float("inf"),
         )
-        console.print(f"the probe module is {MODULE_IN_GUEST}; `exit` or Ctrl-] ends the guest", markup=False)
+        console.print(f"the probe module is {MODULE}; `exit` or Ctrl-] ends the guest", markup=False)
         asyncio.run(interactive(spec))
     return ExitCode.OK
 

@@ -13,9 +13,8 @@ from harness.machine import BootSpec, Guest, boot, build_initrd
 from harness.report.codec import write_json
 from harness.verdict import judge_trial
 from harness.words import Accelerator, Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
-from harness.workload import Workload
+from harness.workload import MODULE, Workload
 
-MODULE_IN_GUEST = "/percpu_probe.ko"
 RUNNING_KERNEL = "running_kernel"
 CONSOLE_READ = "console_read"
 _BOOT_DEADLINE = 120.0
@@ -72,7 +71,7 @@ async def _live(guest: Guest, job: TrialJob, life: _Life) -> None:
 async def _boot_and_run(job: TrialJob, accelerator: Accelerator) -> _Life:
     life = _Life()
     started = time.monotonic()
-    initrd = build_initrd(job.folder / "initrd", {MODULE_IN_GUEST: job.kernel.module})
+    initrd = build_initrd(job.folder / "initrd", {MODULE: job.kernel.module})
     spec = BootSpec(
         image=job.kernel.image,
         initrd=initrd,

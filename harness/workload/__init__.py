@@ -14,12 +14,13 @@ from __future__ import annotations
 from harness.workload.base import CompletedLike, GuestLike, Workload
 from harness.workload.constrained_holder import CONSTRAINED_HOLDER
 from harness.workload.exhaust import EXHAUST
+from harness.workload.probe import MODULE
 from harness.workload.reclaim_audit import RECLAIM_AUDIT
 from harness.workload.reclaim_inversion import RECLAIM_INVERSION
 from harness.workload.refill import ATOMIC_REFILL
 from harness.workload.storm import STORM
 
-__all__ = ["CompletedLike", "GuestLike", "Workload", "workloads"]
+__all__ = ["MODULE", "CompletedLike", "GuestLike", "Workload", "workloads"]
 
 _ALL: tuple[Workload, ...] = (
     RECLAIM_INVERSION,
