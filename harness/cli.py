@@ -78,7 +78,7 @@ def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
         task = asyncio.ensure_future(work)
 
         def stop() -> None:
-            # A second signal ends the process at once, also while apt or git is waited for.
+            # A second signal ends the process at once, also while a checkout is waited for.
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
                 signal.signal(number, signal.SIG_DFL)
@@ -100,23 +100,22 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
     if args.resume and args.out is None:
         raise UserError("--resume needs --out: say which run is to be resumed")
     plan = _plan(args)
-    open_folder(out, resume=args.resume)
-    if args.resume:
-        kept = load(out / "plan.toml")
-        if args.plan is None and _plan_is_default(args):
-            plan = kept
-        elif plan != kept:
-            raise UserError(f"{out} was made by another plan: resume it without a plan and options of one")
-    with progress(console) as shown:
+    with open_folder(out, resume=args.resume), progress(console) as shown:
+        if args.resume:
+            plan = _resumed(plan, load(out / "plan.toml"), out)
         shown.say(f"the run's folder is {out}")
-        results = _until_interrupted(Engine(plan, out, cache_folder(), shown).run())
+        engine = Engine(plan, out, cache_folder(), shown)
+        results = _until_interrupted(engine.run(*engine.prepare()))
     print_results(results, console)
     console.print(f"\neverything is in {out}", highlight=False, soft_wrap=True)
     return ExitCode.OK if results.as_expected else ExitCode.UNEXPECTED
 
 
-def _plan_is_default(args: argparse.Namespace) -> bool:
-    return _plan(args) == Plan()
+def _resumed(plan: Plan, kept: Plan, out: Path) -> Plan:
+    """Return the plan that `out` was made by; asking for another one is a mistake."""
+    if plan not in (kept, Plan()):
+        raise UserError(f"{out} was made by another plan: resume it without a plan and options of one")
+    return kept
 
 
 def _kernels(args: argparse.Namespace, console: Console, folder: Path) -> tuple[Prepared, dict[str, Kernel]]:

@@ -186,17 +186,28 @@ class CallPath:
 
 
 @dataclass(frozen=True, slots=True)
+class Misbehaviour:
+    """What the kernel did wrong by a workload's own measure.
+
+    `what` is its name in `Expectation.evidence`, after `measured/`; `said` is the sentence for people.
+    """
+
+    what: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What a workload measured in the guest, before anybody judges it.
 
-    `complete` is the workload's own success token. `failures` are sentences, each a misbehaviour of the
-    kernel that the workload itself measured; `notes` are neither failure nor silence.
+    `complete` is the workload's own success token. `failures` are misbehaviour of the kernel that the
+    workload itself measured; `notes` are sentences about what is neither failure nor silence.
     """
 
     complete: bool
     counters: Mapping[str, int] = field(default_factory=dict)
     witnesses: Mapping[str, bool] = field(default_factory=dict)
-    failures: tuple[str, ...] = ()
+    failures: tuple[Misbehaviour, ...] = ()
     notes: tuple[str, ...] = ()
     paths: tuple[CallPath, ...] = ()
 
@@ -205,9 +216,9 @@ class Observation:
 class Expectation:
     """What history says of a variant under a workload.
 
-    `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured` for a failure
-    that the workload counted itself. `lockdep/circular:NAME` demands that lock in the reported cycle. A
-    failure for another reason is not the expected one.
+    `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured/WHAT` for a
+    `Misbehaviour` that the workload counted itself. `lockdep/circular:NAME` demands that lock in the reported
+    cycle. A failure for another reason is not the expected one.
     """
 
     outcome: Outcome

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.words import Ending, Event, Kind, Observation, Outcome, Trial
+from harness.words import Ending, Event, Kind, Misbehaviour, Observation, Outcome, Trial
 
+MISBEHAVIOUR = Misbehaviour("refused_in_scope", "64 of 64 failed")
+REFUSED = f"measured/{MISBEHAVIOUR.what}"
 WITNESSES = {"lockdep_alive": True, "chunks_created": True}
 
 
@@ -28,7 +30,7 @@ def trial(outcome: Outcome = Outcome.PASS, **changes: object) -> Trial:
         index=1,
         control=False,
         outcome=outcome,
-        evidence=("measured",) if outcome is Outcome.FAIL else (),
+        evidence=(REFUSED,) if outcome is Outcome.FAIL else (),
         reasons=("509 of 512 allocations failed",) if outcome is Outcome.FAIL else (),
         ending=Ending.POWEROFF,
         observation=observation(),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -137,6 +138,32 @@ def test_an_interrupted_run_ends_its_guests_and_says_so(
         assert running.wait(timeout=60) == ExitCode.INTERRUPTED
     said = (tmp_path / "log").read_text()
     assert "interrupted" in said
+    assert "Traceback" not in said
+    assert wait_until_gone(before, 5) == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_heard_while_the_run_prepares(tmp_path: Path, number: signal.Signals) -> None:
+    """Another harness holds the tree, and the probe of the accelerator is under way."""
+    before = qemus()
+    held = tmp_path / "cache/percpu-harness/trees/debian-6.12.lock"
+    held.parent.mkdir(parents=True)
+    with held.open("w") as holder, (tmp_path / "log").open("w") as log:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        running = subprocess.Popen(
+            [*_COMMAND, "run", "--out", str(tmp_path / "run")],
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        )
+        while "waiting for another harness" not in (tmp_path / "log").read_text():
+            assert running.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        running.send_signal(number)
+        assert running.wait(timeout=30) == ExitCode.INTERRUPTED
+    said = (tmp_path / "log").read_text()
+    assert "percpu-harness: interrupted" in said
     assert "Traceback" not in said
     assert wait_until_gone(before, 5) == []
 

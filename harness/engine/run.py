@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.build import toolchain_versions
+from harness.engine.beside import beside
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
 from harness.machine import choose_accelerator
@@ -20,7 +23,7 @@ from harness.report.progress import Progress
 from harness.report.results import Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
-from harness.words import AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
+from harness.words import Accelerator, AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
@@ -37,21 +40,29 @@ class Engine:
         self._trials: list[Trial] = []
         self._seconds: dict[str, float] = {}
 
-    async def run(self) -> Results:
-        """Do the whole plan. Trials that the folder already holds are not run again.
+    def prepare(self) -> tuple[Prepared, AcceleratorChoice]:
+        """Find out what the plan comes to and what executes guests, before anything is built.
 
-        `UserError` for a plan that cannot be done, `InfraError` when the machine fails; a kernel that does
-        not build or a guest that breaks is a result.
+        It works in the caller's thread, where an interrupt ends what apt, git or Coccinelle are doing.
+        `UserError` for a plan that cannot be done, `InfraError` when the machine fails.
         """
         save(self._plan, self._out / "plan.toml")
-        with self._timed("total"):
-            with self._timed("prepare"):
-                prepared, accelerator = await asyncio.gather(
-                    asyncio.to_thread(prepare, self._plan, self._cache, self._progress),
-                    choose_accelerator(self._plan.accelerator),
-                )
-            self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
+        with self._timed("prepare"), beside(choose_accelerator(self._plan.accelerator)) as probe:
+            if self._plan.accelerator is Accelerator.KVM:
+                probe.result()  # a demand that cannot be met is told first
+            prepared = prepare(self._plan, self._cache, self._progress)
+            accelerator = probe.result()
+        self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
+        return prepared, accelerator
+
+    async def run(self, prepared: Prepared, accelerator: AcceleratorChoice) -> Results:
+        """Do the whole plan. Trials that the folder already holds are not run again.
+
+        `InfraError` when the machine fails; a kernel that does not build or a guest that breaks is a result.
+        """
+        with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
+        self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
         results = self._judge(prepared, accelerator)
         write_json(self._out / "results.json", results_to_dict(results))
         return results
@@ -199,10 +210,12 @@ async def _until_done(queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.T
         joined.cancel()
 
 
-def open_folder(out: Path, *, resume: bool) -> None:
-    """Make the run's folder.
+@contextmanager
+def open_folder(out: Path, *, resume: bool) -> Iterator[None]:
+    """Make the run's folder and hold it, so that no second harness works in it; a dead holder holds nothing.
 
-    `UserError` when it holds something else, or nothing where a run is to be resumed.
+    `UserError` when another holds it, when it holds something else than a run, or nothing where a run is to
+    be resumed.
     """
     if resume and not (out / "plan.toml").is_file():
         raise UserError(f"{out} holds no run to resume: plan.toml is missing there")
@@ -212,3 +225,16 @@ def open_folder(out: Path, *, resume: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InfraError(f"the run's folder {out} cannot be made: {error.strerror}") from None
+    held = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(held, out)
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(held: int, out: Path) -> None:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"another percpu-harness works in {out}: wait, or give another --out") from None

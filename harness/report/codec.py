@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.words import CallPath, Ending, Event, InfraError, Kind, Observation, Outcome, Trial
+from harness.words import CallPath, Ending, Event, InfraError, Kind, Misbehaviour, Observation, Outcome, Trial
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(Event))
 
@@ -26,9 +26,8 @@ def _event(raw: Mapping[str, Any]) -> Event:
 
 def _observation(raw: Mapping[str, Any]) -> Observation:
     paths = tuple(CallPath(path["label"], path["count"], tuple(path["functions"])) for path in raw["paths"])
-    return Observation(
-        **{**raw, "failures": tuple(raw["failures"]), "notes": tuple(raw["notes"]), "paths": paths}
-    )
+    failures = tuple(Misbehaviour(**failure) for failure in raw["failures"])
+    return Observation(**{**raw, "failures": failures, "notes": tuple(raw["notes"]), "paths": paths})
 
 
 def trial_to_dict(trial: Trial) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def trial_to_dict(trial: Trial) -> dict[str, Any]:
         "complete": trial.observation.complete,
         "counters": dict(trial.observation.counters),
         "witnesses": dict(trial.observation.witnesses),
-        "failures": trial.observation.failures,
+        "failures": [dataclasses.asdict(failure) for failure in trial.observation.failures],
         "notes": trial.observation.notes,
         "paths": [dataclasses.asdict(path) for path in trial.observation.paths],
     }

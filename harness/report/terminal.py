@@ -32,10 +32,8 @@ def _verdict(cell: Cell) -> str:
     """
     rate = f" {cell.failures}/{len(cell.trials)}" if len(cell.trials) > 1 and cell.failures else ""
     style = _STYLE[cell.verdict]
-    if cell.expected is None:
-        return f"[{style}]{cell.verdict}{rate}[/] (?)"
     mark = "" if cell.as_expected else " [bold reverse] ! [/]"
-    return f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome}){mark}"
+    return f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome if cell.expected else '?'}){mark}"
 
 
 def _variant(variant: VariantReport) -> str:
@@ -154,6 +152,7 @@ def print_results(results: Results, console: Console) -> None:
     known = [cell for cell in results.cells if cell.expected]
     good = sum(cell.as_expected for cell in known)
     other = len(results.cells) - len(known)
-    unknown = f"; history says nothing of {other} more" if other else ""
+    passed = sum(cell.as_expected for cell in results.cells) - good
+    unknown = f"; of {other} more, of which history says nothing, {passed} pass" if other else ""
     total = results.seconds.get("total", 0)
     say(f"\n{good} of {len(known)} cells are as expected{unknown} ({total:.0f} s)")

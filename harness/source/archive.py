@@ -56,8 +56,9 @@ def import_package(package: Path, repository: Repository, say: Callable[[str], N
             importer.stdin.close()
             broken = pipe.wait()
         except (OSError, tarfile.TarError) as error:
-            pipe.kill()
             broken = str(error)
+        finally:
+            pipe.kill()
         if broken:
             told.seek(0)
             raise _import_error(package, broken, told.read().decode(errors="replace"))

@@ -21,10 +21,10 @@ def is_as_expected(verdict: Outcome, trials: Sequence[Trial], expected: Expectat
     """Hold a verdict against history: a failure must consist of just what was expected, over all failing
     trials.
 
-    Nothing can be expected of a variant that history does not know; such a cell only has to be conclusive.
+    Where history knows nothing of a variant (`expected` is None), it must pass: nobody foresaw a failure.
     """
     if expected is None:
-        return verdict in (Outcome.PASS, Outcome.FAIL)
+        return verdict is Outcome.PASS
     if verdict is not expected.outcome or any(trial.outcome in _UNSURE for trial in trials):
         return False
     return _explained([trial for trial in trials if trial.outcome is Outcome.FAIL], expected.evidence)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 from harness.words import Ending, Event, Kind, Observation, Outcome
 
-MEASURED = "measured"
-
 _KERNEL_FAULTS = {
     Ending.PANIC: "the kernel panicked",
     Ending.RESET: "the guest reset itself (triple fault or reboot)",
@@ -50,9 +48,9 @@ def _misbehaviour(
 ) -> Judgement | None:
     guilty = [event for event in events if event.kind not in supporting and not _lockdep_gave_up(event)]
     evidence = {f"{event.kind}/{event.subtype}" if event.subtype else str(event.kind) for event in guilty}
-    reasons = [*observation.failures, *dict.fromkeys(event.title for event in guilty)]
-    if observation.failures:
-        evidence.add(MEASURED)
+    evidence |= {f"measured/{failure.what}" for failure in observation.failures}
+    reasons = [failure.said for failure in observation.failures]
+    reasons += dict.fromkeys(event.title for event in guilty)
     if ending in _KERNEL_FAULTS:
         evidence.add(f"ending/{ending}")
         reasons.append(_KERNEL_FAULTS[ending])

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.words import Kind
+from harness.words import Kind, Misbehaviour
 from harness.workload.probe import (
     BY_FLAG,
-    IN_SCOPE,
     LOCKDEP_ALIVE,
     WITNESSES,
     ProbeWorkload,
     refused,
+    refused_in_scope,
     refused_kernel,
 )
 
@@ -26,9 +26,9 @@ class ConstrainedHolder(ProbeWorkload):
     refusal of callers by flag is noted, and only that of callers by scope is a failure.
     """
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the callers in a scope that were refused."""
-        return refused(counters, IN_SCOPE, "allocations failed under the lock") + refused_kernel(counters)
+        return refused_in_scope(counters, "allocations failed under the lock") + refused_kernel(counters)
 
     def notes(self, counters: Mapping[str, int]) -> list[str]:
         """Name the callers by flag that were refused."""

@@ -6,18 +6,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.words import Kind
-from harness.workload.probe import BY_FLAG, IN_SCOPE, WITNESSES, ProbeWorkload, refused, refused_kernel
+from harness.words import Kind, Misbehaviour
+from harness.workload.probe import (
+    BY_FLAG,
+    WITNESSES,
+    ProbeWorkload,
+    refused,
+    refused_in_scope,
+    refused_kernel,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exhaust(ProbeWorkload):
     """Counts refused callers exactly. As in constrained-holder those by flag are noted, not failures."""
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the callers in a scope that were refused."""
-        sleepable = {name: f"sleepable {called}" for name, called in IN_SCOPE.items()}
-        return refused(counters, sleepable, "allocations failed") + refused_kernel(counters)
+        return refused_in_scope(counters, "allocations failed") + refused_kernel(counters)
 
     def notes(self, counters: Mapping[str, int]) -> list[str]:
         """Name the callers by flag that were refused."""
@@ -36,6 +42,6 @@ EXHAUST = Exhaust(
         "populated",
     ),
     control="the same allocations are made with GFP_NOWAIT and must fail once the populated pages are gone",
-    control_evidence=("measured",),
+    control_evidence=("measured/refused_in_scope",),
     supporting=(Kind.PERCPU_ALLOC_FAILURE,),
 )

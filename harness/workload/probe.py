@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.words import Observation
+from harness.words import Misbehaviour, Observation
 from harness.workload.base import GuestLike, Workload
 from harness.workload.result import MalformedError, ProbeResult, parse_result
 
@@ -37,8 +37,8 @@ class ProbeWorkload(Workload):
     precluded: tuple[str, ...] = (LOCKDEP_ALIVE,)
 
     @abstractmethod
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
-        """Say in sentences what of these counters is misbehaviour of the kernel.
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
+        """Say what of these counters is misbehaviour of the kernel.
 
         A counter that is missing raises `KeyError`, and the trial is not complete.
         """
@@ -63,7 +63,8 @@ class ProbeWorkload(Workload):
             return _incomplete(f"the result of the probe module is malformed: {error}")
 
     def _observe(self, result: ProbeResult) -> Observation:
-        failures, notes, complete = [], list(result.notes), result.complete
+        failures: list[Misbehaviour] = []
+        notes, complete = list(result.notes), result.complete
         try:
             failures = self.failures(result.counters)
             notes += self.notes(result.counters)
@@ -96,7 +97,19 @@ def refused(counters: Mapping[str, int], callers: Mapping[str, str], what: str) 
     ]
 
 
-def refused_kernel(counters: Mapping[str, int]) -> list[str]:
+def misbehaved(what: str, sentences: Iterable[str]) -> list[Misbehaviour]:
+    """Give all of these sentences the same name."""
+    return [Misbehaviour(what, said) for said in sentences]
+
+
+def refused_in_scope(counters: Mapping[str, int], what: str) -> list[Misbehaviour]:
+    """Name the sleepable callers in a scope that were refused; `what` continues the sentence."""
+    sleepable = {name: f"sleepable {called}" for name, called in IN_SCOPE.items()}
+    return misbehaved("refused_in_scope", refused(counters, sleepable, what))
+
+
+def refused_kernel(counters: Mapping[str, int]) -> list[Misbehaviour]:
     """Name the GFP_KERNEL allocations that failed though there was memory."""
     failed = counters["kernel_failures"]
-    return [f"{failed} unconstrained GFP_KERNEL allocations failed"] if failed else []
+    said = [f"{failed} unconstrained GFP_KERNEL allocations failed"] if failed else []
+    return misbehaved("refused_kernel", said)

@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.workload.probe import WITNESSES, ProbeWorkload, refused_kernel
+from harness.words import Misbehaviour
+from harness.workload.probe import WITNESSES, ProbeWorkload, misbehaved, refused_kernel
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReclaimAudit(ProbeWorkload):
     """Needs no adversary: every backing allocation is looked at."""
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the backing allocations that may recurse; the call paths are in the observation."""
         found, audited = counters["violations"], counters["backing_allocations"]
         said = [f"{found} of {audited} backing allocations may enter IO or FS reclaim"] if found else []
-        return said + refused_kernel(counters)
+        return misbehaved("may_recurse", said) + refused_kernel(counters)
 
     def notes(self, counters: Mapping[str, int]) -> list[str]:
         """Say so if there were more distinct call paths than the module can keep."""
@@ -39,5 +40,5 @@ RECLAIM_AUDIT = ReclaimAudit(
     ),
     control="a mutex of the module is audited instead, under which the module allocates with GFP_KERNEL: "
     "each of those allocations must be found",
-    control_evidence=("measured",),
+    control_evidence=("measured/may_recurse",),
 )

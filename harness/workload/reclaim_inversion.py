@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.words import Kind
-from harness.workload.probe import WITNESSES, ProbeWorkload, refused_kernel
+from harness.words import Kind, Misbehaviour
+from harness.workload.probe import WITNESSES, ProbeWorkload, misbehaved, refused, refused_kernel
 
 _LOCKS = {
     "shrinker": "calls under the shrinker's lock",
@@ -19,15 +19,10 @@ _LOCKS = {
 class ReclaimInversion(ProbeWorkload):
     """Lockdep judges it. The calls under the locks are small and must be served."""
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the small allocations that failed under either lock, and GFP_KERNEL ones that did."""
-        found = refused_kernel(counters)
-        found += [
-            f"{counters[f'{lock}_failures']} of {counters[f'{lock}_calls']} small {called} failed"
-            for lock, called in _LOCKS.items()
-            if counters[f"{lock}_failures"]
-        ]
-        return found
+        small = {lock: f"small {called}" for lock, called in _LOCKS.items()}
+        return misbehaved("refused_small", refused(counters, small, "failed")) + refused_kernel(counters)
 
 
 RECLAIM_INVERSION = ReclaimInversion(

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.workload.probe import WITNESSES, ProbeWorkload
+from harness.words import Misbehaviour
+from harness.workload.probe import WITNESSES, ProbeWorkload, misbehaved
 
 _CALLERS = {
     "irqs_off": "GFP_ATOMIC callers with interrupts off",
@@ -20,14 +21,15 @@ _CALLERS = {
 class AtomicRefill(ProbeWorkload):
     """Single refusals are a rate, not a failure: percpu promises these callers no more than its best."""
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the callers that were not served again."""
-        return [
+        said = [
             f"{called} were not served again within {counters[f'{name}_refill_us'] / 1e6:.1f} s of draining "
             "what was populated"
             for name, called in _CALLERS.items()
             if not counters[f"{name}_refilled"]
         ]
+        return misbehaved("not_refilled", said)
 
     def notes(self, counters: Mapping[str, int]) -> list[str]:
         """Give the failure rate after the refill where it is not nil."""
@@ -44,5 +46,5 @@ ATOMIC_REFILL = AtomicRefill(
     witnesses=(*WITNESSES, "drained", "in_atomic_context", "balance_worker_ran"),
     control="the balance worker is kept out of pcpu_alloc_mutex, so nothing is refilled; and the module says "
     "that it might sleep with interrupts off",
-    control_evidence=("atomic_sleep/sleeping", "measured"),
+    control_evidence=("atomic_sleep/sleeping", "measured/not_refilled"),
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.words import Misbehaviour
 from harness.workload.probe import BY_FLAG, IN_SCOPE, WITNESSES, ProbeWorkload, refused, refused_kernel
 
 _REFUSABLE = {**IN_SCOPE, **BY_FLAG, "atomic": "GFP_ATOMIC", "nowait": "GFP_NOWAIT"}
@@ -18,15 +19,17 @@ class Storm(ProbeWorkload):
     The counters `CALLER_latency_log2ns_N` are a histogram: calls that took 2**N to 2**(N+1) - 1 ns.
     """
 
-    def failures(self, counters: Mapping[str, int]) -> list[str]:
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name what is wrong with the areas."""
         checked = counters["areas_checked"]
         found = {
-            f"{counters['areas_corrupt']} of {checked} areas lost their pattern": counters["areas_corrupt"],
-            f"{counters['areas_not_zero']} areas were not zeroed": counters["areas_not_zero"],
-            f"{counters['units_misaligned']} units were misaligned": counters["units_misaligned"],
+            "areas_corrupt": f"of {checked} areas lost their pattern",
+            "areas_not_zero": "areas were not zeroed",
+            "units_misaligned": "units were misaligned",
         }
-        return [sentence for sentence, count in found.items() if count] + refused_kernel(counters)
+        return [
+            Misbehaviour(name, f"{counters[name]} {said}") for name, said in found.items() if counters[name]
+        ] + refused_kernel(counters)
 
     def notes(self, counters: Mapping[str, int]) -> list[str]:
         """Give the refusals of each kind of caller that may be refused."""
@@ -44,6 +47,6 @@ STORM = Storm(
         "areas_checked",
     ),
     control="one word of one area of each thread is changed on purpose, and must be found when it is freed",
-    control_evidence=("measured",),
+    control_evidence=("measured/areas_corrupt",),
     parameters={"seconds": 2, "seed": 1},
 )

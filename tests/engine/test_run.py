@@ -30,9 +30,9 @@ from harness.words import (
     Trial,
     UserError,
 )
-from tests.making import trial
+from tests.making import REFUSED, trial
 
-MEASURED = Expectation(Outcome.FAIL, ("measured",))
+MEASURED = Expectation(Outcome.FAIL, (REFUSED,))
 PASS = Expectation(Outcome.PASS)
 GOOD, BAD, TWIN = "series-v4", "scope-atomic", "series-v2"
 
@@ -83,7 +83,7 @@ class World:
         }
         commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
         workload = {
-            name: SimpleNamespace(name=name, control_evidence=("measured",)) for name in ("exhaust", "storm")
+            name: SimpleNamespace(name=name, control_evidence=(REFUSED,)) for name in ("exhaust", "storm")
         }
         tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
         made: Any = Prepared
@@ -118,7 +118,8 @@ def go(world: World, plan: Plan | None = None) -> dict[str, Any]:
     out = world.folder / "out"
     out.mkdir(exist_ok=True)
     shown = PlainProgress(Console(file=io.StringIO()))
-    asyncio.run(Engine(plan or Plan(jobs=2), out, world.folder, shown).run())
+    engine = Engine(plan or Plan(jobs=2), out, world.folder, shown)
+    asyncio.run(engine.run(*engine.prepare()))
     loaded: dict[str, Any] = json.loads((out / "results.json").read_text())
     return loaded
 
@@ -214,20 +215,31 @@ def test_a_machine_that_fails_ends_the_run_but_keeps_what_is_done(world: World) 
     assert f"exhaust on {GOOD} #1" not in world.tried
 
 
+def use(out: Path, *, resume: bool) -> None:
+    with open_folder(out, resume=resume):
+        pass
+
+
 def test_a_folder_is_resumed_or_empty(tmp_path: Path) -> None:
-    open_folder(tmp_path / "new", resume=False)
-    open_folder(tmp_path / "new", resume=False)
+    use(tmp_path / "new", resume=False)
+    use(tmp_path / "new", resume=False)
     with pytest.raises(UserError, match="no run to resume"):
-        open_folder(tmp_path / "new", resume=True)
+        use(tmp_path / "new", resume=True)
     (tmp_path / "new" / "plan.toml").touch()
-    open_folder(tmp_path / "new", resume=True)
+    use(tmp_path / "new", resume=True)
     with pytest.raises(UserError, match="is not empty"):
-        open_folder(tmp_path / "new", resume=False)
+        use(tmp_path / "new", resume=False)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is not empty"):
-        open_folder(tmp_path / "file", resume=False)
+        use(tmp_path / "file", resume=False)
     with pytest.raises(InfraError, match="cannot be made"):
-        open_folder(tmp_path / "file" / "below", resume=False)
+        use(tmp_path / "file" / "below", resume=False)
+
+
+def test_two_cannot_work_in_one_folder(tmp_path: Path) -> None:
+    with open_folder(tmp_path, resume=False), pytest.raises(UserError, match="another percpu-harness works"):
+        use(tmp_path, resume=False)
+    use(tmp_path, resume=False)
 
 
 def test_fragments_of_a_plan(tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ import pytest
 
 from harness.report.codec import read_trial, trial_from_dict, trial_to_dict, write_json
 from harness.words import CallPath, InfraError, Outcome
-from tests.making import event, observation, trial
+from tests.making import MISBEHAVIOUR, event, observation, trial
 
 
 def test_a_trial_survives_its_file(tmp_path: Path) -> None:
-    seen = observation(paths=(CallPath("violation", 3, ("a", "b")),), notes=("a note",), failures=("no",))
+    seen = observation(
+        paths=(CallPath("violation", 3, ("a", "b")),),
+        notes=("a note",),
+        failures=(MISBEHAVIOUR,),
+    )
     kept = trial(Outcome.FAIL, events=(event(),), observation=seen)
     write_json(tmp_path / "trial.json", trial_to_dict(kept))
     assert read_trial(tmp_path / "trial.json") == kept

@@ -21,9 +21,9 @@ from harness.words import (
     Outcome,
     Trial,
 )
-from tests.making import event, observation, trial
+from tests.making import MISBEHAVIOUR, REFUSED, event, observation, trial
 
-MEASURED = Expectation(Outcome.FAIL, ("measured",), "the source says so")
+MEASURED = Expectation(Outcome.FAIL, (REFUSED,), "the source says so")
 
 
 def results(*trials: Trial, expected: Expectation | None = MEASURED, error: str | None = None) -> Results:
@@ -76,7 +76,9 @@ def shown(found: Results) -> str:
 
 def failing() -> Trial:
     seen = observation(
-        notes=("reserves were used",), paths=(CallPath("violation", 3, ("a", "b")),), failures=("509 of 512",)
+        notes=("reserves were used",),
+        paths=(CallPath("violation", 3, ("a", "b")),),
+        failures=(MISBEHAVIOUR,),
     )
     return trial(Outcome.FAIL, observation=seen, events=(event(),))
 
@@ -127,7 +129,7 @@ def test_the_matrix_puts_each_verdict_next_to_historys() -> None:
 def test_a_difference_is_marked_and_explained() -> None:
     text = shown(results(trial()))
     assert "pass (fail) !" in " ".join(text.split())
-    assert "expected fail by measured" in text
+    assert "expected fail by measured/refused_in_scope" in text
     assert "trials/as-is/exhaust/1" in text
     assert "0 of 2 cells are as expected" in text
 
@@ -153,7 +155,7 @@ def test_text_of_a_kernel_is_never_markup() -> None:
 def test_where_history_is_silent_the_matrix_asks() -> None:
     text = shown(results(trial(), expected=None))
     assert "pass (?)" in text
-    assert "0 of 0 cells are as expected; history says nothing of 2 more" in text
+    assert "0 of 0 cells are as expected; of 2 more, of which history says nothing, 2 pass" in text
 
 
 def test_call_paths_stand_under_what_they_explain() -> None:

@@ -25,7 +25,11 @@ def test_every_variant_says_what_to_expect_and_why(name: str) -> None:
     for expectation in variant.expects.values():
         assert expectation.because
         assert bool(expectation.evidence) is (expectation.outcome is Outcome.FAIL)
-        assert set(expectation.evidence) <= {"lockdep/circular:pcpu_alloc_mutex", "measured"}
+        assert set(expectation.evidence) <= {
+            "lockdep/circular:pcpu_alloc_mutex",
+            "measured/may_recurse",
+            "measured/refused_in_scope",
+        }
 
 
 def test_what_the_design_page_measured() -> None:
@@ -35,12 +39,12 @@ def test_what_the_design_page_measured() -> None:
         for workload, expectation in variant.expects.items()
         if expectation.outcome is Outcome.FAIL and workload != "reclaim-audit"
     }
-    circular, measured = ("lockdep/circular:pcpu_alloc_mutex",), ("measured",)
+    circular, refused = ("lockdep/circular:pcpu_alloc_mutex",), ("measured/refused_in_scope",)
     assert fails == {
         ("scope-blind", "reclaim-inversion"): circular,
         ("scope-blind", "constrained-holder"): circular,
-        ("scope-atomic", "constrained-holder"): measured,
-        ("scope-atomic", "exhaust"): measured,
+        ("scope-atomic", "constrained-holder"): refused,
+        ("scope-atomic", "exhaust"): refused,
         ("sleepable", "reclaim-inversion"): circular,
         ("sleepable", "constrained-holder"): circular,
         ("mask-only", "reclaim-inversion"): circular,

@@ -6,10 +6,10 @@ import pytest
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.words import Cell, Expectation, Outcome, Trial
-from tests.making import event, trial
+from tests.making import REFUSED, event, trial
 
 PASS = Expectation(Outcome.PASS)
-MEASURED = Expectation(Outcome.FAIL, ("measured",))
+MEASURED = Expectation(Outcome.FAIL, (REFUSED,))
 
 
 def judge(trials: list[Trial], expected: Expectation | None, *, proved: bool = True) -> Cell:
@@ -46,7 +46,13 @@ def test_a_trial_that_proves_nothing_spoils_a_pass(other: Outcome) -> None:
 
 
 @pytest.mark.parametrize(
-    "evidence", [(), ("lockdep/circular",), ("measured", "lockdep/circular"), ("oops/null-deref", "measured")]
+    "evidence",
+    [
+        (),
+        ("lockdep/circular",),
+        (REFUSED, "lockdep/circular"),
+        ("oops/null-deref", REFUSED),
+    ],
 )
 def test_a_failure_for_another_reason_is_not_the_expected_one(evidence: tuple[str, ...]) -> None:
     cell = judge([trial(Outcome.FAIL, evidence=evidence)], MEASURED)
@@ -66,18 +72,18 @@ def test_no_trials_at_all_is_no_pass() -> None:
     assert judge([], PASS).verdict is Outcome.INCONCLUSIVE
 
 
-def test_where_history_is_silent_a_cell_has_only_to_be_conclusive() -> None:
-    assert judge([trial(Outcome.FAIL)], None).as_expected
+def test_where_history_is_silent_a_kernel_must_pass() -> None:
     assert judge([trial()], None).as_expected
+    assert not judge([trial(Outcome.FAIL)], None).as_expected
     assert not judge([trial(Outcome.INCONCLUSIVE)], None).as_expected
 
 
 def test_a_control_must_fail_and_for_the_stated_reason() -> None:
     failed = trial(Outcome.FAIL, control=True)
-    assert control_failed_as_it_should(failed, ["measured"])
+    assert control_failed_as_it_should(failed, [REFUSED])
     assert not control_failed_as_it_should(failed, ["lockdep/circular"])
-    assert not control_failed_as_it_should(trial(), ["measured"])
-    assert not control_failed_as_it_should(None, ["measured"])
+    assert not control_failed_as_it_should(trial(), [REFUSED])
+    assert not control_failed_as_it_should(None, [REFUSED])
 
 
 @pytest.mark.parametrize("text", ["witness missing: running_kernel", "witness missing: tally_agrees"])
@@ -85,7 +91,7 @@ def test_a_failure_that_cannot_be_believed_is_never_the_expected_one(text: str) 
     cell = judge([trial(Outcome.FAIL, missing=(text,))], MEASURED)
     assert cell.verdict is Outcome.FAIL
     assert not cell.as_expected
-    assert not control_failed_as_it_should(trial(Outcome.FAIL, missing=(text,)), ["measured"])
+    assert not control_failed_as_it_should(trial(Outcome.FAIL, missing=(text,)), [REFUSED])
 
 
 @pytest.mark.parametrize("other", [Outcome.INCONCLUSIVE, Outcome.INFRA])

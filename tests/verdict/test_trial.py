@@ -5,7 +5,7 @@ import pytest
 
 from harness.verdict import Judgement, judge_trial
 from harness.words import Ending, Event, Kind, Observation, Outcome
-from tests.making import WITNESSES, event, observation
+from tests.making import MISBEHAVIOUR, REFUSED, WITNESSES, event, observation
 
 
 def judge(
@@ -48,8 +48,8 @@ def test_an_event_is_a_failure_even_without_token_and_witnesses() -> None:
 
 
 def test_what_the_workload_measured_is_a_failure() -> None:
-    judged = judge(observation(failures=("64 of 64 failed",)))
-    assert judged == Judgement(Outcome.FAIL, ("measured",), ("64 of 64 failed",))
+    judged = judge(observation(failures=(MISBEHAVIOUR,)))
+    assert judged == Judgement(Outcome.FAIL, (REFUSED,), ("64 of 64 failed",))
 
 
 def test_supporting_events_decide_nothing() -> None:
@@ -94,7 +94,7 @@ def test_only_a_guest_that_powered_off_can_pass(ending: Ending) -> None:
 
 
 def test_a_failure_says_what_else_it_lacks_but_not_what_it_took_away() -> None:
-    lacking = observation(complete=False, witnesses={"lockdep_alive": False}, failures=("64 of 64 failed",))
+    lacking = observation(complete=False, witnesses={"lockdep_alive": False}, failures=(MISBEHAVIOUR,))
     judged = judge_trial(
         lacking, [], Ending.POWEROFF, required=tuple(WITNESSES), precluded=("lockdep_alive",)
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.data import data_dir
+from harness.words import Misbehaviour
 from harness.workload import workloads
 
 RESULTS = Path(__file__).parent / "results"
@@ -79,11 +80,10 @@ async def test_a_real_sabotaged_result_fails_for_the_stated_reason(name):
     observation = await workload.run(guest, sabotage=True)
     assert "sabotage=1" in guest.argv
     assert observation.complete
-    if "measured" in workload.control_evidence:
-        assert observation.failures
-    else:
+    measured = {item for item in workload.control_evidence if item.startswith("measured/")}
+    assert {f"measured/{failure.what}" for failure in observation.failures} == measured
+    if not measured:
         # Lockdep reports on the console and turns itself off.
-        assert not observation.failures
         assert not observation.witnesses["lockdep_alive_after"]
 
 
@@ -107,13 +107,14 @@ async def test_exhaust_tells_the_scope_from_the_flag():
     text = text.replace(b"noio_scope_failures 0", b"noio_scope_failures 509")
     text = text.replace(b"nofs_flag_failures 0", b"nofs_flag_failures 512")
     observation = await workloads()["exhaust"].run(FakeGuest(text))
-    assert observation.failures == ("509 of 512 sleepable NOIO-scope allocations failed",)
+    said = "509 of 512 sleepable NOIO-scope allocations failed"
+    assert observation.failures == (Misbehaviour("refused_in_scope", said),)
     assert observation.notes == ("512 of 512 GFP_NOFS allocations failed",)
 
 
 async def test_the_audit_reports_its_paths():
     observation = await workloads()["reclaim-audit"].run(FakeGuest(recorded("reclaim-audit")))
-    assert observation.failures[0].endswith("backing allocations may enter IO or FS reclaim")
+    assert observation.failures[0].said.endswith("backing allocations may enter IO or FS reclaim")
     assert any("pcpu_get_vm_areas" in path.functions for path in observation.paths)
     assert all(path.label.startswith(("violation:", "reserves:")) for path in observation.paths)
 

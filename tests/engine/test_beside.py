@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from harness.engine.beside import beside
+
+
+async def slowly(ended: list[str]) -> str:
+    try:
+        await asyncio.sleep(60)
+    finally:
+        ended.append(threading.current_thread().name)
+    return "never"
+
+
+def test_the_answer_comes_from_another_thread() -> None:
+    async def name() -> str:
+        return threading.current_thread().name
+
+    with beside(name()) as answer:
+        assert answer.result() != threading.current_thread().name
+
+
+def test_its_error_is_the_callers() -> None:
+    async def fail() -> None:
+        raise LookupError("nothing there")
+
+    with pytest.raises(LookupError, match="nothing there"), beside(fail()) as answer:
+        answer.result()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
+def test_whatever_ends_the_body_cancels_it(error: type[BaseException]) -> None:
+    ended: list[str] = []
+
+    def work() -> None:
+        with beside(slowly(ended)):
+            raise error
+
+    with pytest.raises(error):
+        work()
+    # Cancelled before it began, it has nothing to end.
+    assert len(ended) <= 1
