@@ -256,15 +256,12 @@ def folder_digest(folder: Path) -> str:
 def sync_folder(source: Path, target: Path) -> None:
     """Make `target`'s sources those of `source`; equal files keep their times, so make leaves them alone.
 
-    What a build left in `target` stays.
+    What a build left in `target` stays, unless it is of sources by other names: of another module.
     """
     wanted = {path.relative_to(source): path for path in sorted(source.rglob("*")) if path.is_file()}
-    if target.is_dir():
-        known = {
-            path.relative_to(target) for path in target.rglob("*.[chS]") if not path.name.endswith(".mod.c")
-        }
-        for name in known - set(wanted):
-            (target / name).unlink()
+    known = {path.relative_to(target) for path in target.rglob("*.[chS]") if not path.name.endswith(".mod.c")}
+    if known != {name for name in wanted if name.suffix in (".c", ".h", ".S")}:
+        shutil.rmtree(target, ignore_errors=True)
     for name, path in wanted.items():
         copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,16 @@ def test_the_module_is_part_of_the_key(bench: Bench) -> None:
     assert bench.compiled() == []
 
 
+def test_another_module_in_the_same_folder_leaves_nothing_of_the_first(bench: Bench) -> None:
+    first = bench.build(bench.base)
+    (bench.module / "toy.c").rename(bench.module / "other.c")
+    kbuild = bench.module / "Kbuild"
+    kbuild.write_text(kbuild.read_text().replace("toy.o", "other.o"))
+    second = bench.build(bench.base)
+    assert (first.module.name, second.module.name) == ("toy.ko", "other.ko")
+    assert bench.compiled() == []
+
+
 def test_a_compile_error_is_named(bench: Bench) -> None:
     broken = bench.tree.replace("mm/vmalloc.c", "return size;", "return sizes;")
     with pytest.raises(BuildError) as caught:

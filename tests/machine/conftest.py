@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from harness.build import Builder
+from harness.cli import cache_folder
+from harness.engine import Prepared
 from harness.machine import BootSpec, boot, build_initrd
 from harness.machine.qemu import QemuGuest
-from harness.words import Accelerator
+from harness.variants import AS_IS
+from harness.words import Accelerator, Kernel
 
 Booter = Callable[..., Awaitable[QemuGuest]]
 
@@ -26,6 +30,18 @@ def vmlinux(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def initrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_initrd(tmp_path_factory.mktemp("initrd") / "initrd.img")
+
+
+@pytest.fixture(scope="session")
+def stuck_module(prepared: Prepared, guest_kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the module that stops every CPU, built for the guest's kernel in the same folder."""
+    folder = tmp_path_factory.mktemp("stuck")
+    source = prepared.source_of(AS_IS)
+    fragments = prepared.builder.fragments
+    builder = Builder(prepared.tree, cache_folder(), fragments, Path(__file__).parent / "stuck")
+    kernel = builder.build(source.commit, source.source_id, folder / "build.log")
+    assert kernel.build_id == guest_kernel.build_id
+    return kernel.module
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,6 +53,13 @@ async def test_reset_is_named(booted: QemuGuest) -> None:
     assert (await ending_of(booted, "echo b > /proc/sysrq-trigger")).ending is Ending.RESET
 
 
+async def test_triple_fault_is_a_reset(booted: QemuGuest) -> None:
+    """The kernel loads an empty interrupt table and traps (arch/x86/kernel/reboot.c, BOOT_TRIPLE)."""
+    script = "echo triple > /sys/kernel/reboot/type && echo b > /proc/sysrq-trigger"
+    error = await ending_of(booted, script)
+    assert error.ending is Ending.RESET
+
+
 async def test_unasked_poweroff_is_an_end(booted: QemuGuest) -> None:
     assert (await ending_of(booted, "poweroff -f")).ending is Ending.POWEROFF
 
@@ -90,6 +98,18 @@ async def test_frozen_guest_is_silent_and_leaves_its_registers(spec: BootSpec) -
     await guest.vm.command("stop")
     assert (await ending_of(guest, "true")).ending is Ending.SILENT
     assert "RIP=" in (spec.folder / "registers.txt").read_text()
+
+
+async def test_guest_with_interrupts_off_is_silent_and_leaves_its_registers(
+    spec: BootSpec, stuck_module: Path, tmp_path: Path
+) -> None:
+    image = build_initrd(tmp_path / "initrd", {"stuck.ko": stuck_module})
+    guest = await boot(replace(spec, initrd=image, silence=3))
+    assert (await ending_of(guest, "insmod /stuck.ko")).ending is Ending.SILENT
+    # IF is bit 9 of RFL.
+    flags = re.findall(r"RFL=([0-9a-f]+)", (spec.folder / "registers.txt").read_text())
+    assert flags
+    assert not any(int(text, 16) & 1 << 9 for text in flags)
 
 
 async def test_busy_guest_without_console_output_is_not_silent(spec: BootSpec) -> None:

@@ -178,5 +178,7 @@ def test_the_real_apt_refuses_an_archive_that_is_not_signed(tmp_path: Path) -> N
 
 def test_the_real_apt_without_a_network(tmp_path: Path) -> None:
     private = PrivateApt(tmp_path / "apt", "http://127.0.0.1:9/debian")
+    with (tmp_path / "apt/apt.conf").open("a") as configuration:
+        configuration.write('Acquire::Retries "0";\n')  # it would wait for seven seconds
     with pytest.raises(InfraError, match="cannot be reached"):
         private.update(["trixie"])
