@@ -7,6 +7,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from rich.console import Console
 
 from harness.cli import cache_folder
@@ -15,6 +16,10 @@ from harness.plan import Plan
 from harness.report.progress import PlainProgress
 from harness.variants import AS_IS
 from harness.words import Kernel
+
+# How long one example takes is the machine's business, not the code's.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
