@@ -114,9 +114,13 @@ class Event:
 
 
 class Ending(enum.StrEnum):
-    """How a guest's life ended. Everything but `POWEROFF` names a fault."""
+    """How a trial left its guest. Everything but `POWEROFF` and `SETTLED` names a fault.
+
+    `SETTLED` is a guest that has said all it had to and lives on, to be restored for another trial.
+    """
 
     POWEROFF = "poweroff"
+    SETTLED = "settled"
     PANIC = "panic"
     RESET = "reset"
     SILENT = "silent"

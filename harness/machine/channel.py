@@ -15,7 +15,7 @@ from harness.machine.guest import Completed
 from harness.words import InfraError
 
 PORT_NAME = "harness.agent"
-VERSION = 1
+VERSION = 2
 OUTPUT_LIMIT = 16 << 20
 _FRAME_MAX = 64 << 20
 _HEAD = struct.Struct("<IIB")
@@ -27,6 +27,8 @@ class _Frame(enum.IntEnum):
     READ = 3
     WRITE = 4
     POWEROFF = 5
+    SEED = 6
+    SAY = 7
     HELLO = 64
     PONG = 65
     DONE = 66
@@ -71,6 +73,14 @@ class Channel:
     async def ping(self) -> None:
         """Return when the agent has answered."""
         await self._request(_Frame.PING, b"")
+
+    async def seed(self, data: bytes) -> None:
+        """Return when the guest's random numbers began anew with `data`."""
+        await self._request(_Frame.SEED, data)
+
+    async def say(self, text: str) -> None:
+        """Return when the agent has said `text` in the kernel's log, not necessarily on the console."""
+        await self._request(_Frame.SAY, text.encode())
 
     async def run(self, argv: Sequence[str], seconds: float) -> Completed:
         """Run a command for at most `seconds`, which the agent keeps."""

@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 _FILE_SECONDS = 60.0  # for reading or writing one file in the guest
 _GRACE = 15.0  # seconds that the agent has for its answer after a command's own timeout
 _POWEROFF_SECONDS = 20.0
+_SETTLED = "all is said"
 _PANIC_SECONDS = 10.0  # from the panic event to the reset that ends its report
 _PORT_CLOSED_SECONDS = 2.0  # a guest that resets closes the agent's port a moment earlier
 _TALKING = 2.0  # times `silence` that a kernel may talk while its agent does not answer
@@ -67,6 +68,8 @@ class QemuGuest:
         self._channel = Channel()
         self._panicked = False
         self._powering_off = False
+        self._restoring = False
+        self._watchers: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
         self._closed: asyncio.Future[GuestEndedError] = asyncio.get_running_loop().create_future()
@@ -106,11 +109,7 @@ class QemuGuest:
         assert self._vm.agent is not None
         await self._channel.open(self._vm.agent)
         self._spawn(self._watch_process())
-        self._spawn(
-            self._later(
-                self._deadline.remaining, Ending.DEADLINE, f"it was not done after {self._spec.deadline:g} s"
-            )
-        )
+        self._watch_time(self._deadline)
         late = self._spawn(
             self._later(
                 self._spec.boot_deadline,
@@ -121,7 +120,7 @@ class QemuGuest:
         await self._or_end(asyncio.shield(self._channel.hello))
         late.cancel()
         self.boot_seconds = time.monotonic() - began
-        self._spawn(self._heartbeat())
+        self._watchers.append(self._spawn(self._heartbeat()))
 
     async def run(self, argv: Sequence[str], timeout: float) -> Completed:  # noqa: ASYNC109 - the agent keeps it
         """Run a command; it is the guest's end (`DEADLINE`) if even the agent cannot end it in time."""
@@ -139,6 +138,61 @@ class QemuGuest:
             self._channel.write(path, data, _FILE_SECONDS), _FILE_SECONDS, f"writing {path}"
         )
         _check(done, f"{path} cannot be written in the guest")
+
+    async def save(self) -> None:
+        """Keep the guest's state and let it go on; no request may be under way.
+
+        `InfraError` if QEMU cannot.
+        """
+        await self._or_end(asyncio.ensure_future(self._vm.snapshot.save()))
+
+    async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
+        """Go back to the saved state, with other random numbers and `deadline` seconds to live.
+
+        What the console says from now on goes to a new file in `folder`, which exists. `InfraError` if the
+        state cannot be loaded: the guest has to be ended then.
+        """
+        if self._closed.done():
+            raise self._closed.result()
+        self._unwatch()
+        self._restoring = True
+        try:
+            await self._or_end(asyncio.ensure_future(self._restore(folder, seed)))
+        finally:
+            self._restoring = False
+        self._watch_time(Deadline(deadline))
+        self._watchers.append(self._spawn(self._heartbeat()))
+
+    async def _restore(self, folder: Path, seed: bytes) -> None:
+        await self._vm.snapshot.load()
+        try:
+            self._vm.console.turn(folder / "console.log")
+        except OSError as error:
+            raise _full(folder, error) from error
+        await self._vm.resume()
+        await self._in_time(self._channel.seed(seed), "its agent did not answer after it was restored")
+
+    async def settle(self) -> Ending:
+        """Have the console say all that it has to, and tell how the guest is: `SETTLED`, or how it ended."""
+        try:
+            await self._or_end(asyncio.ensure_future(self._in_time(self._settle(), "its console stalled")))
+        except GuestEndedError as error:
+            return error.ending
+        self._unwatch()
+        return Ending.SETTLED
+
+    async def _settle(self) -> None:
+        await self._channel.say(_SETTLED)
+        await self._vm.console.heard(_SETTLED.encode())
+
+    async def _in_time(self, work: Coroutine[None, None, None], otherwise: str) -> None:
+        """Do what takes a healthy guest an instant; one that cannot is silent, and this waits for its end."""
+        try:
+            async with asyncio.timeout(self._spec.silence):
+                await work
+        except TimeoutError:
+            self._finish_as(Ending.SILENT, otherwise)
+            raise await asyncio.shield(self._closed) from None
 
     async def shutdown(self) -> Ending:
         """Power the guest off, drain the console, and tell how it ended."""
@@ -176,12 +230,9 @@ class QemuGuest:
                 self._spawn(self._later(_PANIC_SECONDS, Ending.PANIC, "its kernel panicked"))
             case "SHUTDOWN":
                 self._spawn(self._shut_down(str(details.get("reason"))))
-            case "VSERPORT_CHANGE" if not details.get("open") and self._channel.hello.done():
-                self._spawn(
-                    self._later(
-                        _PORT_CLOSED_SECONDS, Ending.AGENT_LOST, "its agent closed the control channel"
-                    )
-                )
+            case "VSERPORT_CHANGE" if not details.get("open") and self._listening:
+                why = "its agent closed the control channel"
+                self._watchers.append(self._spawn(self._later(_PORT_CLOSED_SECONDS, Ending.AGENT_LOST, why)))
 
     async def _shut_down(self, reason: str) -> None:
         await asyncio.sleep(0.05)  # for what the console still has to say
@@ -206,32 +257,55 @@ class QemuGuest:
         how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
         self._finish_as(Ending.QEMU_KILLED, f"QEMU ended from outside or broke ({how})")
 
+    @property
+    def _listening(self) -> bool:
+        """Whether the agent is there to hear: QEMU closes and opens its port when a state is loaded."""
+        return self._channel.hello.done() and not self._restoring
+
+    def _watch_time(self, deadline: Deadline) -> None:
+        late = self._later(
+            deadline.remaining, Ending.DEADLINE, f"it was not done after {deadline.seconds:g} s"
+        )
+        self._watchers.append(self._spawn(late))
+
+    def _unwatch(self) -> None:
+        """Watch only the process: nobody waits for this guest."""
+        while self._watchers:
+            self._watchers.pop().cancel()
+
     async def _later(self, seconds: float, ending: Ending, why: str) -> None:
         await asyncio.sleep(seconds)
         self._finish_as(ending, why)
 
     async def _heartbeat(self) -> None:
         """Ping the agent for as long as it answers, then tell a silent guest from a lost agent."""
-        silence = self._spec.silence
         while True:
-            await asyncio.sleep(min(5.0, silence / 5))
+            await asyncio.sleep(min(5.0, self._spec.silence / 5))
             ping = asyncio.ensure_future(self._channel.ping())
-            lost = Deadline(_TALKING * silence)
-            quiet = 0.0
-            while not ping.done() and quiet < silence and lost.remaining:
-                await asyncio.wait([ping], timeout=max(0.5, silence - quiet))
-                quiet = min(lost.elapsed, time.monotonic() - self._vm.console.last_output)
-            # The harness itself may have been held up; then the answer is here, but not yet read.
-            await asyncio.wait([ping], timeout=0.5)
-            if ping.done():
-                continue
-            ping.cancel()
-            if quiet >= silence:
-                self._finish_as(Ending.SILENT, f"neither agent nor console said anything for {silence:g} s")
-            else:
-                why = f"its agent did not answer for {lost.seconds:g} s, though its console talks"
-                self._finish_as(Ending.AGENT_LOST, why)
-            return
+            try:
+                if not await self._answered(ping):
+                    return
+            finally:
+                ping.cancel()
+
+    async def _answered(self, ping: asyncio.Future[None]) -> bool:
+        """Wait for an answer for as long as there is hope of one; without it, name the guest's end."""
+        silence = self._spec.silence
+        lost = Deadline(_TALKING * silence)
+        quiet = 0.0
+        while not ping.done() and quiet < silence and lost.remaining:
+            await asyncio.wait([ping], timeout=max(0.5, silence - quiet))
+            quiet = min(lost.elapsed, time.monotonic() - self._vm.console.last_output)
+        # The harness itself may have been held up; then the answer is here, but not yet read.
+        await asyncio.wait([ping], timeout=0.5)
+        if ping.done():
+            return True
+        if quiet >= silence:
+            self._finish_as(Ending.SILENT, f"neither agent nor console said anything for {silence:g} s")
+        else:
+            why = f"its agent did not answer for {lost.seconds:g} s, though its console talks"
+            self._finish_as(Ending.AGENT_LOST, why)
+        return False
 
     # What happens then, once.
 
@@ -247,7 +321,7 @@ class QemuGuest:
         try:
             if ending in _TELLING:
                 with contextlib.suppress(OSError):
-                    await dump_tasks(self._vm, self._spec.folder)
+                    await dump_tasks(self._vm, self.console.parent)
             await self._vm.kill()
             await self._channel.close()
         finally:

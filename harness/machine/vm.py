@@ -17,6 +17,7 @@ from qemu.qmp import EventListener, Message, QMPClient, QMPError
 from harness.machine.channel import PORT_NAME
 from harness.machine.console import Console
 from harness.machine.launch import Handover, spawn
+from harness.machine.snapshot import Snapshot
 from harness.words import Accelerator, InfraError
 
 # Everything goes to the console, at once and whole: it is evidence. A panic ends in a reset, which `-action
@@ -35,8 +36,9 @@ _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 class BootSpec:
     """What to boot, where its console goes (`folder`), and how long things may take (seconds).
 
-    `boot_deadline` is for the agent to greet, `deadline` for the guest's whole life, `silence` for how long
-    the agent may leave a heartbeat unanswered.
+    `snapshot` prepares for `save` and `restore`. `boot_deadline` is for the agent to greet, `deadline` for
+    the guest's whole life or until it is restored, `silence` for how long the agent may leave a heartbeat
+    unanswered.
     """
 
     image: Path
@@ -46,6 +48,7 @@ class BootSpec:
     cpus: int = 2
     memory_mib: int = 256
     cmdline: str = ""
+    snapshot: bool = False
     boot_deadline: float = 60
     deadline: float = 300
     silence: float = 60
@@ -63,6 +66,7 @@ class Vm:
         self._spec = spec
         self._on_event = on_event
         self._qmp = QMPClient("harness")
+        self.snapshot = Snapshot(self._qmp)
         self._events: asyncio.Task[None] | None = None
         self._input = -1
         self._ending = asyncio.Lock()
@@ -97,6 +101,11 @@ class Vm:
                 os.close(fd)
         await self._connect(qmp)
 
+    async def resume(self) -> None:
+        """Let a stopped guest run; `InfraError` if it cannot."""
+        if await self.command("cont") is None:
+            raise InfraError("QEMU does not let the guest run")
+
     async def _listen(self, fd: int) -> None:
         pipe = os.fdopen(fd, "rb", buffering=0)
         await asyncio.get_running_loop().connect_read_pipe(lambda: self.console, pipe)
@@ -124,6 +133,7 @@ class Vm:
             *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
             *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
             *("-append", f"{CMDLINE} {spec.cmdline}".strip()),
+            *(Snapshot.arguments(handover) if spec.snapshot else ()),
         ]
         return arguments, qmp
 

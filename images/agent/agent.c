@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/random.h>
 
 #include "agent.h"
 #include "job.h"
@@ -107,6 +110,22 @@ static void refuse(uint32_t id, const char *why)
 	send_done(&job);
 }
 
+/* Guests that were restored from one state would otherwise draw the same random numbers. */
+static void seed(const uint8_t *bytes, uint32_t length)
+{
+	struct {
+		struct rand_pool_info info;
+		uint8_t bytes[64];
+	} entropy = { .info = { .entropy_count = 8 * sizeof(entropy.bytes), .buf_size = sizeof(entropy.bytes) } };
+	int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+
+	memcpy(entropy.info.buf, bytes, length < sizeof(entropy.bytes) ? length : sizeof(entropy.bytes));
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &entropy.info) || ioctl(fd, RNDRESEEDCRNG))
+		say("cannot seed the random numbers: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void handle(uint32_t id, uint8_t type, const uint8_t *payload, uint32_t length)
 {
 	int slot = 0;
@@ -117,6 +136,14 @@ static void handle(uint32_t id, uint8_t type, const uint8_t *payload, uint32_t l
 		break;
 	case POWEROFF:
 		power_off();
+	case SEED:
+		seed(payload, length);
+		send_frame(id, PONG, NULL, 0);
+		break;
+	case SAY:
+		say("%.*s", (int)length, (const char *)payload);
+		send_frame(id, PONG, NULL, 0);
+		break;
 	case RUN:
 	case READ:
 	case WRITE:

@@ -16,6 +16,8 @@
  *   READ           u32 timeout in ms, u32 limit, path ended by NUL
  *   WRITE          u32 timeout in ms, u32 limit, path ended by NUL, content to the end of the frame
  *   POWEROFF       no payload, no answer: the guest powers off
+ *   SEED           bytes; the kernel's random numbers begin anew with them; answered by PONG
+ *   SAY            text; the agent says it in the kernel's log; answered by PONG
  * guest to host
  *   HELLO          u32 PROTOCOL_VERSION; sent once, when the agent is ready
  *   PONG           no payload
@@ -33,7 +35,7 @@
 #include <stdint.h>
 
 #define PORT_NAME "harness.agent"
-#define PROTOCOL_VERSION 1u
+#define PROTOCOL_VERSION 2u
 #define FRAME_MAX (64u << 20)
 
 enum frame_type {
@@ -42,6 +44,8 @@ enum frame_type {
 	READ,
 	WRITE,
 	POWEROFF,
+	SEED,
+	SAY,
 	HELLO = 64,
 	PONG,
 	DONE,

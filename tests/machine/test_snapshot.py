@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Going back to a saved state, on real guests: what is as before, what must differ, and what can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from harness.machine import BootSpec, boot
+from harness.machine.qemu import QemuGuest
+from harness.words import Ending, GuestEndedError, InfraError
+
+pytestmark = [pytest.mark.guest, pytest.mark.timeout(400)]
+
+
+@pytest_asyncio.fixture
+async def saved(spec: BootSpec) -> AsyncIterator[QemuGuest]:
+    guest = await boot(replace(spec, snapshot=True, silence=5))
+    await guest.write("/tmp/state", b"saved\n")
+    await guest.save()
+    yield guest
+    await guest.kill()
+
+
+async def restore(guest: QemuGuest, folder: Path, deadline: float = 100, seed: bytes = b"seed") -> None:
+    await asyncio.to_thread(folder.mkdir)
+    await guest.restore(folder, deadline, seed)
+
+
+async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGuest, tmp_path: Path) -> None:
+    booted = saved.console
+    for name in ("one", "two", "three"):
+        await saved.write("/tmp/state", b"spoilt\n")
+        await saved.run(["sh", "-c", "echo harness: too late > /dev/kmsg"], 10)
+        assert await saved.settle() is Ending.SETTLED
+        await restore(saved, tmp_path / name)
+        assert await saved.read("/tmp/state") == b"saved\n"
+        await saved.run(["sh", "-c", f"echo harness: in {name} > /dev/kmsg"], 10)
+        assert await saved.settle() is Ending.SETTLED
+        text = (tmp_path / name / "console.log").read_text()
+        assert saved.console == tmp_path / name / "console.log"
+        assert f"harness: in {name}" in text
+        assert "Linux version" not in text
+    assert "Linux version" in booted.read_text()
+    assert "harness: in" not in booted.read_text()
+    await asyncio.sleep(3)  # longer than a closed port is forgiven
+    assert await saved.shutdown() is Ending.POWEROFF
+
+
+async def test_random_numbers_follow_the_seed(saved: QemuGuest, tmp_path: Path) -> None:
+    drawn = set()
+    for number in range(4):
+        await restore(saved, tmp_path / str(number), seed=os.urandom(32))
+        drawn.add(await saved.read("/proc/sys/kernel/random/uuid"))
+    assert len(drawn) == 4
+
+
+async def test_a_panic_ends_only_the_trial_that_it_is_in(saved: QemuGuest, tmp_path: Path) -> None:
+    await restore(saved, tmp_path / "one")
+    with pytest.raises(GuestEndedError) as caught:
+        await saved.run(["sh", "-c", "echo c > /proc/sysrq-trigger"], 60)
+    assert caught.value.ending is Ending.PANIC
+    assert "Kernel panic" in (tmp_path / "one" / "console.log").read_text()
+    assert await saved.settle() is Ending.PANIC
+    with pytest.raises(GuestEndedError):
+        await restore(saved, tmp_path / "two")
+
+
+async def test_a_restored_guest_has_its_own_deadline(saved: QemuGuest, tmp_path: Path) -> None:
+    await restore(saved, tmp_path / "one", deadline=3)
+    await restore(saved, tmp_path / "two", deadline=60)
+    assert (await saved.run(["sleep", "5"], 30)).exit_code == 0
+    await restore(saved, tmp_path / "three", deadline=3)
+    with pytest.raises(GuestEndedError) as caught:
+        await saved.run(["sleep", "50"], 60)
+    assert caught.value.ending is Ending.DEADLINE
+    assert "sysrq: Show State" in (tmp_path / "three" / "console.log").read_text()
+
+
+async def test_a_restored_agent_that_stops_is_seen(saved: QemuGuest, tmp_path: Path) -> None:
+    await restore(saved, tmp_path / "one")
+    with pytest.raises(GuestEndedError) as caught:
+        await saved.run(["sh", "-c", "kill -STOP $PPID; sleep 60"], 60)
+    assert caught.value.ending is Ending.SILENT
+
+
+async def test_qemu_killed_while_it_restores(saved: QemuGuest, tmp_path: Path) -> None:
+    assert saved.pid is not None
+    os.kill(saved.pid, signal.SIGKILL)
+    with pytest.raises((GuestEndedError, InfraError)):
+        await restore(saved, tmp_path / "one")
+    assert await saved.ended() is Ending.QEMU_KILLED
+
+
+async def test_a_state_that_was_never_saved_is_an_infra_error(spec: BootSpec, tmp_path: Path) -> None:
+    guest = await boot(replace(spec, snapshot=True))
+    with pytest.raises(InfraError, match="snapshot"):
+        await restore(guest, tmp_path / "one")
+    await guest.kill()
