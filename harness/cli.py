@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import secrets
 import signal
 import sys
 import tempfile
@@ -58,6 +59,8 @@ def _plan(args: argparse.Namespace) -> Plan:
         "workloads": _names(getattr(args, "workloads", None)),
         "trials": getattr(args, "trials", None),
         "jobs": getattr(args, "jobs", None),
+        "seed": getattr(args, "seed", None),
+        "cold_every": getattr(args, "cold_every", None),
         "kconfig": tuple(args.kconfig) or None,
     }
     plan = dataclasses.replace(plan, **{key: value for key, value in changes.items() if value is not None})
@@ -103,6 +106,8 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
     with open_folder(out, resume=args.resume), progress(console) as shown:
         if args.resume:
             plan = _resumed(plan, load(out / "plan.toml"), out)
+        elif plan.seed is None:
+            plan = dataclasses.replace(plan, seed=secrets.randbits(32))
         shown.say(f"the run's folder is {out}")
         engine = Engine(plan, out, cache_folder(), shown)
         results = _until_interrupted(engine.run(*engine.prepare()))
@@ -113,7 +118,7 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
 
 def _resumed(plan: Plan, kept: Plan, out: Path) -> Plan:
     """Return the plan that `out` was made by; asking for another one is a mistake."""
-    if plan not in (kept, Plan()):
+    if dataclasses.replace(plan, seed=kept.seed) != kept and plan != Plan():
         raise UserError(f"{out} was made by another plan: resume it without a plan and options of one")
     return kept
 
@@ -285,6 +290,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan_options(run)
     _add_selection(run)
     run.add_argument("--trials", type=int, metavar="N", help="trials per cell (default: 1)")
+    run.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="what the trials' random choices follow from (default: a new one)",
+    )
+    run.add_argument(
+        "--cold-every",
+        type=int,
+        metavar="N",
+        help="boot a guest for every Nth trial of a kernel; the others' is restored (default: 20)",
+    )
     run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")
     run.add_argument(

@@ -27,14 +27,18 @@ class Plan:
     """What one run does.
 
     Empty `variants` means every built-in one that the tree allows, empty `workloads` every workload. `trials`
-    are trials per cell, `jobs` guests at a time (0: one per host CPU), `kconfig` further fragments (names or
-    files), `accelerator` None: find out.
+    are trials per cell; one in `cold_every` of a kernel's trials gets a guest that was booted for it and the
+    others one that was restored to the state after its boot. `seed` is what all random choices follow from
+    (None: a new one for each run), `jobs` are guests at a time (0: one per host CPU), `kconfig` further
+    fragments (names or files), `accelerator` None: find out.
     """
 
     tree: str = DEFAULT_TREE
     variants: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     trials: int = 1
+    cold_every: int = 20
+    seed: int | None = None
     jobs: int = 0
     kconfig: tuple[str, ...] = ()
     accelerator: Accelerator | None = None
@@ -43,6 +47,10 @@ class Plan:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UserError(f"trials = {self.trials}: a cell needs at least one trial")
+        if self.cold_every < 1:
+            raise UserError(f"cold_every = {self.cold_every}: give 1 to boot for every trial, or more")
+        if self.seed is not None and not 0 <= self.seed < 1 << 32:
+            raise UserError(f"seed = {self.seed}: give a number below 2**32")
         if self.jobs < 0:
             raise UserError(f"jobs = {self.jobs}: give 0 for one guest per CPU, or a positive number")
         for name in ("variants", "workloads"):
@@ -87,7 +95,7 @@ def _of_type(key: str, value: object, wanted: type[str] | type[int]) -> str | in
 def _convert(key: str, value: object) -> object:
     if key in ("variants", "workloads", "kconfig"):
         return _strings(key, value)
-    if key in ("trials", "jobs"):
+    if key in ("trials", "jobs", "cold_every", "seed"):
         return _of_type(key, value, int)
     text = _of_type(key, value, str)
     if key == "accelerator":

@@ -236,10 +236,11 @@ class Trial:
 
     `kernel` names the variant whose kernel ran (variants of equal source share it), `index` counts from 1,
     `control` marks the workload's sabotaged run, `attempts` counts the boots that it took (only `infra` is
-    tried again), `seconds` is wall time of the last attempt, `boot_seconds` the part of it until the agent
-    was ready, and `folder` holds the console. `evidence` says what a failure consists of, in the words of
-    `Expectation.evidence`; `reasons` says it in sentences; `missing` lists what a failing trial must have to
-    be believed and does not.
+    tried again), `seconds` is wall time of the last attempt, `boot_seconds` the part of it until the guest
+    was ready, `folder` holds the console, `booted_in` is the folder of the trial that the guest was booted
+    for (another one for a guest that was restored), and `seed` is what its random choices began with.
+    `evidence` says what a failure consists of, in the words of `Expectation.evidence`; `reasons` says it in
+    sentences; `missing` lists what a failing trial must have to be believed and does not.
     """
 
     kernel: str
@@ -255,8 +256,15 @@ class Trial:
     folder: str
     seconds: float
     boot_seconds: float
+    seed: int
+    booted_in: str
     attempts: int = 1
     missing: tuple[str, ...] = ()
+
+    @property
+    def restored(self) -> bool:
+        """Tell whether the guest was brought back to the state after its boot, not booted for this trial."""
+        return self.booted_in != self.folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,5 +38,7 @@ def trial(outcome: Outcome = Outcome.PASS, **changes: object) -> Trial:
         folder="trials/as-is/exhaust/1",
         seconds=4.0,
         boot_seconds=2.0,
+        seed=7,
+        booted_in="trials/as-is/exhaust/1",
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]

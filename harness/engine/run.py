@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from harness.build import toolchain_versions
 from harness.engine.beside import beside
+from harness.engine.seat import Seat
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
 from harness.machine import choose_accelerator
@@ -27,6 +29,8 @@ from harness.words import Accelerator, AcceleratorChoice, Cell, InfraError, Outc
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
+# So many trials of a kernel are booted for in any case: what is seen only after a restore would stand out.
+_COLD_AT_LEAST = 2
 
 
 class Engine:
@@ -38,6 +42,7 @@ class Engine:
         self._cache = cache
         self._progress = progress
         self._trials: list[Trial] = []
+        self._broken_states = 0
         self._seconds: dict[str, float] = {}
 
     def prepare(self) -> tuple[Prepared, AcceleratorChoice]:
@@ -102,28 +107,37 @@ class Engine:
         """Yield the trials of a source, the controls (on the first kernel there is) before all others."""
         if source.kernel is None:
             return
+        made = 0
         for control in (True, False) if with_controls else (False,):
             for workload in prepared.workloads.values():
                 for index in range(1, 2 if control else self._plan.trials + 1):
-                    yield TrialJob(source.name, source.kernel, workload, index, control, self._out)
+                    job = TrialJob(source.name, source.kernel, workload, index, control, self._out)
+                    cold = made < _COLD_AT_LEAST or made % self._plan.cold_every == 0
+                    yield dataclasses.replace(job, cold=cold, seed=_seed(self._plan.seed or 0, job.name))
+                    made += 1
 
     async def _guest(
         self, number: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
     ) -> None:
         """Run one trial after the other, for ever."""
-        while True:
-            job = await queue.get()
-            self._progress.trial_started(number, job.name)
-            trial = read_trial(job.folder / "trial.json")
-            if trial is None or trial.outcome is Outcome.INFRA:
-                trial = await self._try(job, accelerator)
-            self._trials.append(trial)
-            self._progress.trial_ended(number, job.name, trial)
-            queue.task_done()
+        seat = Seat(accelerator.accelerator)
+        try:
+            while True:
+                job = await queue.get()
+                self._progress.trial_started(number, job.name)
+                trial = read_trial(job.folder / "trial.json")
+                if trial is None or trial.outcome is Outcome.INFRA:
+                    trial = await self._try(job, seat)
+                self._trials.append(trial)
+                self._progress.trial_ended(number, job.name, trial)
+                queue.task_done()
+        finally:
+            self._broken_states += seat.broken
+            await seat.clear()
 
-    async def _try(self, job: TrialJob, accelerator: AcceleratorChoice) -> Trial:
+    async def _try(self, job: TrialJob, seat: Seat) -> Trial:
         for attempt in range(1, _ATTEMPTS + 1):
-            trial = dataclasses.replace(await run_trial(job, accelerator.accelerator), attempts=attempt)
+            trial = dataclasses.replace(await run_trial(job, seat), attempts=attempt)
             if trial.outcome is not Outcome.INFRA:
                 break
         write_json(job.folder / "trial.json", trial_to_dict(trial))
@@ -150,9 +164,13 @@ class Engine:
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved=proved,
             cells=list(self._cells(prepared, proved)),
-            notes=prepared.notes,
+            notes=[*prepared.notes, *self._notes()],
             seconds=self._seconds,
         )
+
+    def _notes(self) -> Iterator[str]:
+        if self._broken_states:
+            yield f"{self._broken_states} times a guest could not be saved or restored and was booted instead"
 
     def _cells(self, prepared: Prepared, proved: Mapping[str, bool]) -> Iterator[Cell]:
         ordered = sorted(self._trials, key=lambda trial: trial.index)
@@ -192,6 +210,11 @@ def _variant_report(prepared: Prepared, name: str) -> VariantReport:
         kernel=source.kernel,
         first_error=source.first_error,
     )
+
+
+def _seed(seed: int, name: str) -> int:
+    """Return a trial's own seed, the same whenever and in whatever order it runs."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:4], "little")
 
 
 def _raise_if_failed(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One trial from boot to outcome: boots the kernel, runs the workload, reads the console, has it judged."""
+"""One trial from a fresh guest to an outcome: runs the workload, reads the console, has it judged."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.dmesg import parse, to_dict
-from harness.machine import BootSpec, Guest, boot, build_initrd
+from harness.engine.seat import BOOT_LOG, Seat
 from harness.report.codec import write_json
 from harness.verdict import judge_trial
-from harness.words import Accelerator, Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
-from harness.workload import MODULE, Workload
+from harness.words import Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
+from harness.workload import Workload
 
 RUNNING_KERNEL = "running_kernel"
 CONSOLE_READ = "console_read"
-_BOOT_DEADLINE = 120.0
 _BANNER = b"Linux version "
 
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:
-    """What to run: a workload (or its sabotaged control) on the kernel that the variant `kernel_name` has."""
+    """What to run: a workload (or its sabotaged control) on the kernel that the variant `kernel_name` has.
+
+    `cold` demands a guest that was booted for this trial alone.
+    """
 
     kernel_name: str
     kernel: Kernel
@@ -31,6 +33,8 @@ class TrialJob:
     index: int
     control: bool
     out: Path
+    seed: int = 0
+    cold: bool = False
 
     @property
     def name(self) -> str:
@@ -50,64 +54,57 @@ class TrialJob:
 class _Life:
     """What is known of a guest so far, whenever it ends."""
 
+    booted_in: Path
     ending: Ending = Ending.NO_BOOT
     observation: Observation = field(default_factory=lambda: Observation(complete=False))
     running_kernel: bool = False
     boot_seconds: float = 0.0
 
 
-async def _live(guest: Guest, job: TrialJob, life: _Life) -> None:
-    """Run the workload in a guest that is ready, and end the guest."""
+async def _live(job: TrialJob, seat: Seat, life: _Life) -> None:
+    """Run the workload in a guest that is ready, and leave the guest."""
+    started = time.monotonic()
+    guest, life.booted_in = await seat.take(job)
+    life.boot_seconds = time.monotonic() - started
     try:
         notes = await guest.read("/sys/kernel/notes")
         life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
-        life.observation = await job.workload.run(guest, sabotage=job.control)
+        life.observation = await job.workload.run(guest, sabotage=job.control, seed=job.seed)
     except InfraError as error:
         # The guest lives but refuses a file: what is missing makes the trial inconclusive, and this says why.
         life.observation = Observation(complete=False, notes=(str(error),))
-    life.ending = await guest.shutdown()
+    life.ending = await seat.leave()
 
 
-async def _boot_and_run(job: TrialJob, accelerator: Accelerator) -> _Life:
-    life = _Life()
-    started = time.monotonic()
-    initrd = build_initrd(job.folder / "initrd", {MODULE: job.kernel.module})
-    spec = BootSpec(
-        image=job.kernel.image,
-        initrd=initrd,
-        folder=job.folder,
-        accelerator=accelerator,
-        cpus=job.workload.cpus,
-        memory_mib=job.workload.memory_mib,
-        boot_deadline=_BOOT_DEADLINE,
-        deadline=job.workload.deadline + _BOOT_DEADLINE,
-    )
-    guest: Guest | None = None
+async def _try(job: TrialJob, seat: Seat) -> _Life:
+    life = _Life(job.folder)
     try:
-        guest = await boot(spec)
-        life.boot_seconds = time.monotonic() - started
-        await _live(guest, job, life)
+        await _live(job, seat, life)
     except GuestEndedError as error:
         life.ending = error.ending
     except InfraError as error:
         # QEMU did not even start: that is this trial's outcome, and it is tried again.
         life.observation = Observation(complete=False, notes=(str(error),))
     finally:
-        if guest is not None:
-            await guest.kill()
-        initrd.unlink(missing_ok=True)
+        if life.ending is not Ending.SETTLED:
+            await seat.clear()
     return life
 
 
 def _read_console(folder: Path) -> tuple[bool, list[Event]]:
-    """Return whether the console could be read from the kernel's banner on, and its events."""
+    """Return whether the console could be read from the kernel's banner on, and its events.
+
+    A restored guest's banner is in the log of its boot, which had no events.
+    """
+    boot = folder / BOOT_LOG
     try:
         console = (folder / "console.log").read_bytes()
+        banner = _BANNER in (boot.read_bytes() if boot.exists() else console)
     except OSError:
         return False, []
     events = parse(console)
     write_json(folder / "events.json", [to_dict(event) for event in events])
-    return _BANNER in console, events
+    return banner, events
 
 
 def _make_folder(folder: Path) -> None:
@@ -118,7 +115,7 @@ def _make_folder(folder: Path) -> None:
         raise InfraError(f"the trial's folder {folder} cannot be made: {error.strerror}") from None
 
 
-async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
+async def run_trial(job: TrialJob, seat: Seat) -> Trial:
     """Run one trial in a folder of its own. Whatever the guest does ends in an outcome, never in an
     exception.
 
@@ -126,7 +123,7 @@ async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
     """
     _make_folder(job.folder)
     started = time.monotonic()
-    life = await _boot_and_run(job, accelerator)
+    life = await _try(job, seat)
     console_read, events = _read_console(job.folder)
     witnesses = {
         RUNNING_KERNEL: life.running_kernel,
@@ -157,4 +154,6 @@ async def run_trial(job: TrialJob, accelerator: Accelerator) -> Trial:
         folder=str(job.folder.relative_to(job.out)),
         seconds=time.monotonic() - started,
         boot_seconds=life.boot_seconds,
+        seed=job.seed,
+        booted_in=str(life.booted_in.relative_to(job.out)),
     )

@@ -7,10 +7,19 @@ guest, what its console means, and anything about percpu. The room is asyncio.
 """
 
 from harness.machine.accelerator import choose_accelerator
-from harness.machine.guest import Completed, Guest
+from harness.machine.guest import Completed, Guest, SavingGuest
 from harness.machine.initrd import build_initrd
 from harness.machine.qemu import boot
 from harness.machine.terminal import interactive
 from harness.machine.vm import BootSpec
 
-__all__ = ["BootSpec", "Completed", "Guest", "boot", "build_initrd", "choose_accelerator", "interactive"]
+__all__ = [
+    "BootSpec",
+    "Completed",
+    "Guest",
+    "SavingGuest",
+    "boot",
+    "build_initrd",
+    "choose_accelerator",
+    "interactive",
+]

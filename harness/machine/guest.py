@@ -56,3 +56,19 @@ class Guest(Protocol):
 
     async def kill(self) -> None:
         """End the guest at once, whatever its state. May be called any number of times."""
+
+
+class SavingGuest(Guest, Protocol):
+    """A guest whose state after boot can be kept and gone back to."""
+
+    async def save(self) -> None:
+        """Keep the guest's state and let it go on; no request may be under way. `InfraError` if it cannot."""
+
+    async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
+        """Go back to the kept state with other random numbers; the console goes on in a file in `folder`.
+
+        `InfraError` if the state cannot be loaded: the guest has to be ended then.
+        """
+
+    async def settle(self) -> Ending:
+        """Have the console say all that it has to; `SETTLED`, or how the guest ended meanwhile."""

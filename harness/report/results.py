@@ -87,6 +87,9 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "seconds": round(trial.seconds, 3),
         "boot_seconds": round(trial.boot_seconds, 3),
         "attempts": trial.attempts,
+        "seed": trial.seed,
+        "booted_in": trial.booted_in,
+        "restored": trial.restored,
     }
 
 

@@ -23,6 +23,7 @@ _HARNESS_FAULTS = {
     Ending.DISK_FULL: "the output folder is full: free some space and resume the run",
     Ending.NO_BOOT: "the guest never became ready",
 }
+_GOOD_ENDS = (Ending.POWEROFF, Ending.SETTLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def judge_trial(
         return replace(failed, missing=tuple(text for text in missing if text not in excused))
     if ending in _HARNESS_FAULTS:
         return Judgement(Outcome.INFRA, reasons=(_HARNESS_FAULTS[ending],))
-    if ending is not Ending.POWEROFF:
+    if ending not in _GOOD_ENDS:
         missing.insert(0, f"the guest did not end by itself: {ending}")
     if missing:
         return Judgement(Outcome.INCONCLUSIVE, reasons=tuple(missing))

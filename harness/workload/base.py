@@ -57,5 +57,8 @@ class Workload(ABC):
     precluded: tuple[str, ...] = ()
 
     @abstractmethod
-    async def run(self, guest: GuestLike, *, sabotage: bool = False) -> Observation:
-        """Run it in a freshly booted guest, or its positive control, and say what was measured."""
+    async def run(self, guest: GuestLike, *, sabotage: bool = False, seed: int = 0) -> Observation:
+        """Run it in a guest fresh from boot, or its positive control, and say what was measured.
+
+        Random choices follow from `seed`, 32 bits.
+        """

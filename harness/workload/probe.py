@@ -47,9 +47,9 @@ class ProbeWorkload(Workload):
         """Say in sentences what of these counters is neither misbehaviour nor to be left out."""
         return []
 
-    async def run(self, guest: GuestLike, *, sabotage: bool = False) -> Observation:
+    async def run(self, guest: GuestLike, *, sabotage: bool = False, seed: int = 0) -> Observation:
         """Load the module and read its result. Whatever is not well formed makes the run incomplete."""
-        parameters = {"sabotage": int(sabotage), **(self.parameters or {})}
+        parameters = {"sabotage": int(sabotage), "seed": seed, **(self.parameters or {})}
         argv = ["/bin/busybox", "insmod", MODULE, f"workload={self.name}"]
         argv += [f"{name}={value}" for name, value in parameters.items()]
         loaded = await guest.run(argv, self.deadline)

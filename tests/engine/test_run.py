@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,7 @@ class World:
             raise BuildError("no", first_error="mm/percpu.c:1: error: no", log=log)
         return kernel(source_id, self.folder)
 
-    async def run_trial(self, job: TrialJob, accelerator: Accelerator) -> Trial:
+    async def run_trial(self, job: TrialJob, seat: object) -> Trial:
         await asyncio.sleep(0)
         self.on_trial(job)
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +74,8 @@ class World:
             index=job.index,
             control=job.control,
             folder=str(job.folder.relative_to(job.out)),
+            seed=job.seed,
+            booted_in=str(job.folder.relative_to(job.out)) if job.cold else "another",
         )
 
     def prepare(self, plan: Plan, cache: Path, shown: object) -> Prepared:
@@ -140,6 +143,21 @@ def test_every_cell_is_tried_and_equal_sources_only_once(world: World) -> None:
     twin = next(variant for variant in document["variants"] if variant["name"] == TWIN)
     assert twin["same_as"] == GOOD
     assert document["notes"] == ["noted"]
+
+
+def test_some_guests_of_each_kernel_are_booted_and_the_others_restored(world: World) -> None:
+    document = go(world, Plan(trials=30, jobs=2, cold_every=10, seed=5))
+    for variant, controls in ((GOOD, 2), (BAD, 0)):
+        listed = [
+            trial for name in ("exhaust", "storm") for trial in cell(document, variant, name)["trial_list"]
+        ]
+        booted = sum(not trial["restored"] for trial in listed)
+        assert booted == {2: 1 + 5, 0: 1 + 6}[controls]
+    seeds = {trial["seed"] for made in document["cells"] for trial in made["trial_list"]}
+    assert len(seeds) == 120
+    shutil.rmtree(world.folder / "out")
+    again = go(world, Plan(trials=30, jobs=1, seed=5))
+    assert {trial["seed"] for made in again["cells"] for trial in made["trial_list"]} == seeds
 
 
 def test_one_control_per_workload(world: World) -> None:

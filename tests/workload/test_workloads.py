@@ -66,9 +66,10 @@ def test_the_module_knows_every_workload():
 async def test_a_real_result_is_complete_and_has_every_witness(name):
     workload = workloads()[name]
     guest = FakeGuest(recorded(name))
-    observation = await workload.run(guest)
+    observation = await workload.run(guest, seed=7)
     assert guest.argv[:4] == ["/bin/busybox", "insmod", "/percpu_probe.ko", f"workload={name}"]
     assert "sabotage=0" in guest.argv
+    assert "seed=7" in guest.argv
     assert observation.complete
     assert set(workload.witnesses) <= set(observation.witnesses)
 
