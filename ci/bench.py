@@ -53,12 +53,14 @@ def builds(cold: dict[str, Any]) -> None:
 
 
 def boots(results: dict[str, Any], label: str) -> None:
-    """Print medians over all trials of a run."""
-    done = trials(results)
-    boot = statistics.median(trial["boot_seconds"] for trial in done)
-    whole = statistics.median(trial["seconds"] for trial in done)
-    row(f"boot to ready, {label}", boot, f"median of {len(done)}")
-    row(f"trial end to end, {label}", whole, f"median of {len(done)}; {boot / whole:4.2f} of it boot")
+    """Print medians over the trials of a run, those in booted and in restored guests apart."""
+    for what, restored in (("booted", False), ("restored", True)):
+        done = [trial for trial in trials(results) if trial["restored"] is restored]
+        if done:
+            ready = statistics.median(trial["boot_seconds"] for trial in done)
+            whole = statistics.median(trial["seconds"] for trial in done)
+            row(f"{what} and ready, {label}", ready, f"median of {len(done)}")
+            row(f"  trial end to end, {label}", whole, f"{ready / whole:5.2f} of it until ready")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from harness.report.progress import Progress
 from harness.report.results import Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
+from harness.verdict.restored import disagreements
 from harness.words import Accelerator, AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
@@ -150,6 +151,7 @@ class Engine:
             for name, workload in prepared.workloads.items()
         }
         tree = prepared.tree
+        cells = list(self._cells(prepared, proved))
         return Results(
             tree={
                 "spec": tree.spec,
@@ -163,8 +165,8 @@ class Engine:
             variants=[_variant_report(prepared, name) for name in prepared.variants],
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved=proved,
-            cells=list(self._cells(prepared, proved)),
-            notes=[*prepared.notes, *self._notes()],
+            cells=cells,
+            notes=[*prepared.notes, *self._notes(), *disagreements(cells)],
             seconds=self._seconds,
         )
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
 from harness.words import Cell, Outcome, Trial
 
@@ -70,7 +71,8 @@ def _control(trial: Trial | None, proved: bool) -> str:
     return f"[{_STYLE[trial.outcome]}]{trial.outcome}[/] (fail){mark}"
 
 
-def _reasons(reasons: Sequence[str]) -> Iterator[str]:
+def _reasons(reasons: Iterable[str]) -> Iterator[str]:
+    reasons = folded(reasons)
     for reason in reasons[:_REASONS_SHOWN]:
         yield f"      {reason}"
     if len(reasons) > _REASONS_SHOWN:
@@ -79,8 +81,7 @@ def _reasons(reasons: Sequence[str]) -> Iterator[str]:
 
 def _paths(cell: Cell) -> Iterator[str]:
     """Yield the most frequent call paths of a cell, innermost function first."""
-    paths = [path for trial in cell.trials for path in trial.observation.paths]
-    paths.sort(key=lambda path: -path.count)
+    paths = summed(path for trial in cell.trials for path in trial.observation.paths)
     for path in paths[:_REASONS_SHOWN]:
         yield f"      {path.count} x {path.label}: {' < '.join(path.functions[:_FRAMES_SHOWN])}"
     if len(paths) > _REASONS_SHOWN:
@@ -97,9 +98,9 @@ def _details(results: Results) -> Iterator[str]:
         if (cell.verdict is Outcome.PASS or cell.variant in shared) and cell.as_expected:
             continue
         wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
-        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}"
+        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}{_rate(cell)}"
         yield from _reasons(cell.reasons)
-        yield from _reasons(list(dict.fromkeys(text for trial in cell.trials for text in trial.missing)))
+        yield from _reasons(text for trial in cell.trials for text in trial.missing)
         yield from _paths(cell)
         if not cell.as_expected and cell.trials:
             yield f"      see {cell.trials[-1].folder}"
@@ -113,6 +114,26 @@ def _details(results: Results) -> Iterator[str]:
             yield from _reasons(trial.reasons)
 
 
+def _rate(cell: Cell) -> str:
+    """Say what the trials tell of the rate, where there is more than one."""
+    return f" ({_bounds(cell.failures, len(cell.trials))})" if len(cell.trials) > 1 else ""
+
+
+def _bounds(failures: int, trials: int) -> str:
+    # scipy takes a second to import, and a run of single trials needs none of it.
+    from harness.statistics import Rate
+
+    return str(Rate(failures, trials))
+
+
+def _passes(results: Results) -> Iterator[str]:
+    """Say what a pass of several trials is worth."""
+    counts = {len(cell.trials) for cell in results.cells if cell.verdict is Outcome.PASS}
+    for count in sorted(counts - {1}):
+        bounds = _bounds(0, count).partition(": ")[2]
+        yield f"a pass: none of {count} trials failed, so the rate is {bounds}"
+
+
 def _wanted(cell: Cell) -> str:
     assert cell.expected is not None
     evidence = ", ".join(cell.expected.evidence)
@@ -121,16 +142,18 @@ def _wanted(cell: Cell) -> str:
 
 def _notes(results: Results) -> Iterator[str]:
     """Yield what is neither failure nor silence, once each, with the cells that it was seen in."""
-    seen: dict[str, list[Cell]] = {}
+    seen: dict[str, list[tuple[str, Cell]]] = {}
     for cell in results.cells:
-        for note in dict.fromkeys(note for trial in cell.trials for note in trial.observation.notes):
-            seen.setdefault(note, []).append(cell)
+        for note in [note for trial in cell.trials for note in trial.observation.notes]:
+            seen.setdefault(shape(note), []).append((note, cell))
     yield from (f"  {note}" for note in results.notes)
-    for note, cells in seen.items():
-        yield f"  {note} [{', '.join(f'{cell.variant} x {cell.workload}' for cell in cells)}]"
+    for said in seen.values():
+        (note,) = folded(note for note, _ in said)
+        names = dict.fromkeys(f"{cell.variant} x {cell.workload}" for _, cell in said)
+        yield f"  {note} [{', '.join(names)}]"
         # The paths of a failure stand under its reason.
-        if cells[0].verdict is Outcome.PASS:
-            yield from _paths(cells[0])
+        if said[0][1].verdict is Outcome.PASS:
+            yield from _paths(said[0][1])
 
 
 def print_results(results: Results, console: Console) -> None:
@@ -145,6 +168,8 @@ def print_results(results: Results, console: Console) -> None:
     say(f"accelerator  {results.accelerator.accelerator}: {results.accelerator.reason}")
     console.print(matrix(results))
     say("verdict (what history says it must be); ! marks a difference; = shares the kernel of equal source")
+    for line in _passes(results):
+        say(line)
     if details := list(_details(results)):
         say("\nWhy:\n" + "\n".join(details))
     if notes := list(_notes(results)):
