@@ -69,13 +69,13 @@ class Seat:
         seed = job.seed.to_bytes(8, "little")
         try:
             await saved.guest.restore(job.folder, job.workload.deadline + _BOOT_DEADLINE, seed)
-            os.link(saved.folder / BOOT_LOG, job.folder / BOOT_LOG)
         except GuestEndedError as error:
             if error.ending is Ending.DISK_FULL:
                 raise
         except InfraError:
             pass
         else:
+            _share(saved.folder / BOOT_LOG, job.folder / BOOT_LOG)
             return True
         self.broken += 1
         return False
@@ -109,8 +109,23 @@ class Seat:
         except InfraError:
             self.broken += 1
             return
-        (job.folder / BOOT_LOG).write_bytes(console)
+        _write(job.folder / BOOT_LOG, console)
         self._saved = _Saved(guest, _kind(job), job.folder)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InfraError(f"{path} cannot be written ({error.strerror}): mend that and resume") from None
+
+
+def _share(log: Path, copy: Path) -> None:
+    """Make `copy` another name of the log, or a copy where the file system knows no second names."""
+    try:
+        os.link(log, copy)
+    except OSError:
+        _write(copy, log.read_bytes())
 
 
 def _kind(job: TrialJob) -> tuple[str, int, int]:

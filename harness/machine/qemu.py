@@ -173,12 +173,16 @@ class QemuGuest:
         await self._in_time(self._channel.seed(seed), "its agent did not answer after it was restored")
 
     async def settle(self) -> Ending:
-        """Have the console say all that it has to, and tell how the guest is: `SETTLED`, or how it ended."""
+        """Have the console say all that it has to, and stop the guest until it is restored.
+
+        Tells how that went: `SETTLED`, or how the guest ended.
+        """
         try:
             await self._or_end(asyncio.ensure_future(self._in_time(self._settle(), "its console stalled")))
         except GuestEndedError as error:
             return error.ending
         self._unwatch()
+        await self._vm.command("stop")
         return Ending.SETTLED
 
     async def _settle(self) -> None:

@@ -50,6 +50,7 @@ async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGue
         assert "Linux version" not in text
     assert "Linux version" in booted.read_text()
     assert "harness: in" not in booted.read_text()
+    await restore(saved, tmp_path / "last")
     await asyncio.sleep(3)  # longer than a closed port is forgiven
     assert await saved.shutdown() is Ending.POWEROFF
 
