@@ -43,9 +43,11 @@ async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGue
         await restore(saved, tmp_path / name)
         assert await saved.read("/tmp/state") == b"saved\n"
         await saved.run(["sh", "-c", f"echo harness: in {name} > /dev/kmsg"], 10)
-        assert await saved.settle() is Ending.SETTLED
-        text = (tmp_path / name / "console.log").read_text()
         assert saved.console == tmp_path / name / "console.log"
+    assert await saved.settle() is Ending.SETTLED
+    for name in ("one", "two", "three"):
+        text = (tmp_path / name / "console.log").read_text()
+        assert [f"harness: in {other}" in text for other in ("one", "two", "three")].count(True) == 1
         assert f"harness: in {name}" in text
         assert "Linux version" not in text
     assert "Linux version" in booted.read_text()
