@@ -22,13 +22,16 @@ from rich.table import Table
 
 from harness import doctor
 from harness.build import KernelCache
+from harness.callers import Concern, audit
 from harness.dmesg import parse, to_dict, to_text
 from harness.engine import Engine, Prepared, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
-from harness.plan import Plan, accelerator, load
+from harness.plan import DEFAULT_TREE, Plan, accelerator, load
+from harness.report.callers import print_audit
 from harness.report.progress import progress
 from harness.report.terminal import print_results
-from harness.variants import AS_IS, catalogue
+from harness.source import open_tree
+from harness.variants import ALLOCATORS, AS_IS, catalogue
 from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import MODULE, workloads
 
@@ -36,7 +39,7 @@ _T = TypeVar("_T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
   0   every cell is as expected; nothing was found
-  1   a cell is not as expected; `parse` found events
+  1   a cell is not as expected; `parse` found events; `audit-callers` found __GFP_NOFAIL
   2   the command, the plan, the tree or a patch is wrong
   3   the machine or the harness failed
   4   a kernel or the module does not build (`build` and `boot`)
@@ -217,6 +220,17 @@ def _workloads(args: argparse.Namespace, console: Console) -> ExitCode:
     return ExitCode.OK
 
 
+def _audit_callers(args: argparse.Namespace, console: Console) -> ExitCode:
+    with progress(console) as shown:
+        tree = open_tree(args.tree, cache_folder(), mirror=args.debian_mirror, say=shown.say)
+        found = audit(tree, ALLOCATORS, shown.say)
+    if args.json:
+        print(json.dumps(dataclasses.asdict(found), indent=1))
+    else:
+        print_audit(found, tree.name, console)
+    return ExitCode.UNEXPECTED if found.of(Concern.NOFAIL) else ExitCode.OK
+
+
 def _cache(args: argparse.Namespace, console: Console) -> ExitCode:
     if args.prune:
         freed = KernelCache(cache_folder()).prune(keep=args.keep)
@@ -323,6 +337,12 @@ def _parser() -> argparse.ArgumentParser:
     parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
     command("variants", _variants, "list the built-in variants and what history expects of each")
     command("workloads", _workloads, "list the workloads, their witnesses and their positive controls")
+    callers = command(
+        "audit-callers", _audit_callers, "search a tree for callers of the allocator that pass special flags"
+    )
+    callers.add_argument("--tree", default=DEFAULT_TREE, help=f"as for `run` (default: {DEFAULT_TREE})")
+    callers.add_argument("--debian-mirror", metavar="URL", help="as for `run`")
+    callers.add_argument("--json", action="store_true", help="everything, as JSON")
     cache = command("cache", _cache, "show what is kept where and how big it is")
     cache.add_argument("--prune", action="store_true", help="drop kernels that were not used for longest")
     cache.add_argument(

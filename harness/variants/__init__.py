@@ -7,7 +7,8 @@ and applies them.
 Does not belong here: where trees come from (`harness.source`) and how a variant is built or judged.
 """
 
+from harness.variants.allocators import ALLOCATORS
 from harness.variants.catalogue import AS_IS, Variant, catalogue
 from harness.variants.materialise import VariantCommit, materialise, tree_stage
 
-__all__ = ["AS_IS", "Variant", "VariantCommit", "catalogue", "materialise", "tree_stage"]
+__all__ = ["ALLOCATORS", "AS_IS", "Variant", "VariantCommit", "catalogue", "materialise", "tree_stage"]
