@@ -134,7 +134,8 @@ class _Search:
                 for (files, _), task in zip(portions, tasks, strict=True):
                     facts = task.result()
                     done += len(files)
-                    self._say(f"{done} of {total} files read in this round")
+                    if len(files) == _PORTION or done == total:
+                        self._say(f"{done} of {total} files read in this round")
                     self._unread.update(facts.unread)
                     yield from ((call, facts) for call in facts.calls)
             finally:

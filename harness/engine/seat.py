@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from harness.workload import MODULE
 if TYPE_CHECKING:
     from harness.engine.trial import TrialJob
 
-BOOT_LOG = "boot.log"
 _BOOT_DEADLINE = 120.0
 
 
@@ -75,7 +73,6 @@ class Seat:
         except InfraError:
             pass
         else:
-            _share(saved.folder / BOOT_LOG, job.folder / BOOT_LOG)
             return True
         self.broken += 1
         return False
@@ -101,31 +98,14 @@ class Seat:
 
     async def _save(self, guest: SavingGuest, job: TrialJob) -> None:
         """Keep the state if the kernel has said nothing so far; else every trial has to boot."""
-        console = guest.console.read_bytes()
-        if parse(console):
+        if parse(guest.console.read_bytes()):
             return
         try:
             await guest.save()
         except InfraError:
             self.broken += 1
             return
-        _write(job.folder / BOOT_LOG, console)
         self._saved = _Saved(guest, _kind(job), job.folder)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InfraError(f"{path} cannot be written ({error.strerror}): mend that and resume") from None
-
-
-def _share(log: Path, copy: Path) -> None:
-    """Make `copy` another name of the log, or a copy where the file system knows no second names."""
-    try:
-        os.link(log, copy)
-    except OSError:
-        _write(copy, log.read_bytes())
 
 
 def _kind(job: TrialJob) -> tuple[str, int, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.dmesg import parse, to_dict
-from harness.engine.seat import BOOT_LOG, Seat
+from harness.engine.seat import Seat
 from harness.report.codec import write_json
 from harness.verdict import judge_trial
 from harness.words import Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
@@ -92,19 +92,14 @@ async def _try(job: TrialJob, seat: Seat) -> _Life:
 
 
 def _read_console(folder: Path) -> tuple[bool, list[Event]]:
-    """Return whether the console could be read from the kernel's banner on, and its events.
-
-    A restored guest's banner is in the log of its boot, which had no events.
-    """
-    boot = folder / BOOT_LOG
+    """Return whether the console could be read from the kernel's banner on, and its events."""
     try:
         console = (folder / "console.log").read_bytes()
-        banner = _BANNER in (boot.read_bytes() if boot.exists() else console)
     except OSError:
         return False, []
     events = parse(console)
     write_json(folder / "events.json", [to_dict(event) for event in events])
-    return banner, events
+    return _BANNER in console, events
 
 
 def _make_folder(folder: Path) -> None:

@@ -72,15 +72,16 @@ class Console(asyncio.Protocol):
         os.close(self._file)
         self._end.set()
 
-    def turn(self, path: Path) -> None:
-        """Go on in another file; what has been said so far is all in the old one."""
-        self._take_what_is_there()
+    def turn(self, path: Path, before: bytes) -> None:
+        """Go on in another file, which begins with `before`; what was said so far is all in the old one."""
+        self.take_what_is_there()
         fresh = _open(path)
         os.close(self._file)
         self._file, self.path = fresh, path
         self.saw_panic, self._tail = False, b""
+        self._write(before)
 
-    def _take_what_is_there(self) -> None:
+    def take_what_is_there(self) -> None:
         """Empty the pipe at once; its end is left to be seen in the usual way."""
         if self._transport is None:
             return

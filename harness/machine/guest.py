@@ -65,7 +65,7 @@ class SavingGuest(Guest, Protocol):
         """Keep the guest's state and let it go on; no request may be under way. `InfraError` if it cannot."""
 
     async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
-        """Go back to the kept state with other random numbers; the console goes on in a file in `folder`.
+        """Go back to the kept state with other random numbers, with a console file in `folder`.
 
         `InfraError` if the state cannot be loaded: the guest has to be ended then.
         """

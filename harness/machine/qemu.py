@@ -69,6 +69,7 @@ class QemuGuest:
         self._panicked = False
         self._powering_off = False
         self._restoring = False
+        self._said = b""
         self._watchers: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
@@ -140,17 +141,25 @@ class QemuGuest:
         _check(done, f"{path} cannot be written in the guest")
 
     async def save(self) -> None:
-        """Keep the guest's state and let it go on; no request may be under way.
+        """Keep the guest's state and what it said so far, and let it go on; no request may be under way.
 
         `InfraError` if QEMU cannot.
         """
-        await self._or_end(asyncio.ensure_future(self._vm.snapshot.save()))
+        await self._or_end(asyncio.ensure_future(self._save()))
+
+    async def _save(self) -> None:
+        await self._in_time(self._say_all(), "its console stalled")
+        await self._vm.command("stop")
+        self._vm.console.take_what_is_there()
+        self._said = await asyncio.to_thread(self.console.read_bytes)
+        await self._vm.snapshot.save()
+        await self._vm.resume()
 
     async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
         """Go back to the saved state, with other random numbers and `deadline` seconds to live.
 
-        What the console says from now on goes to a new file in `folder`, which exists. `InfraError` if the
-        state cannot be loaded: the guest has to be ended then.
+        The console goes on in a new file in `folder`, which exists, after what was said before the state was
+        saved. `InfraError` if the state cannot be loaded: the guest has to be ended then.
         """
         if self._closed.done():
             raise self._closed.result()
@@ -166,7 +175,7 @@ class QemuGuest:
     async def _restore(self, folder: Path, seed: bytes) -> None:
         await self._vm.snapshot.load()
         try:
-            self._vm.console.turn(folder / "console.log")
+            self._vm.console.turn(folder / "console.log", self._said)
         except OSError as error:
             raise _full(folder, error) from error
         await self._vm.resume()
@@ -178,14 +187,15 @@ class QemuGuest:
         Tells how that went: `SETTLED`, or how the guest ended.
         """
         try:
-            await self._or_end(asyncio.ensure_future(self._in_time(self._settle(), "its console stalled")))
+            await self._or_end(asyncio.ensure_future(self._in_time(self._say_all(), "its console stalled")))
         except GuestEndedError as error:
             return error.ending
         self._unwatch()
         await self._vm.command("stop")
         return Ending.SETTLED
 
-    async def _settle(self) -> None:
+    async def _say_all(self) -> None:
+        """Wait until the console has said all that the kernel had to say until now."""
         await self._channel.say(_SETTLED)
         await self._vm.console.heard(_SETTLED.encode())
 
