@@ -138,14 +138,14 @@ def classes_in(text: str) -> list[Holder]:
     return found
 
 
-def read_model(texts: list[str]) -> LockdepModel:
-    """Read the lines of a report, headline first.
+def read_model(text: str) -> LockdepModel:
+    """Read the text of a report, headline first.
 
     What does not look as expected is left out, nothing is guessed.
     """
     reading = _Reading()
-    for text in texts[1:]:
-        reading.line(text)
+    for line in text.split("\n")[1:]:
+        reading.line(line)
     reading.end_link()
     return reading.model
 
@@ -229,9 +229,7 @@ class _Reading:
         elif self._section == "scenario":
             model.scenario.append(text)
         elif self._section == "stack":
-            found = stack.frame(text)
-            if found is not None and found.sure:
-                model.stack.append(found.function)
+            model.stack += [name for name, sure in stack.frames("\n" + text) if sure]
 
     def _named(self, text: str) -> None:
         found = classes_in(text)
@@ -261,9 +259,8 @@ class _Reading:
             if found:
                 self._link = (self._depth, found[0].lock)
             return
-        found_frame = stack.frame(text)
-        if found_frame is not None and self._link is not None:
-            self._trace.append(found_frame.function)
+        if self._link is not None:
+            self._trace += [name for name, _ in stack.frames("\n" + text)]
 
     def end_link(self) -> None:
         """Close the chain's link that is being read, if any."""

@@ -6,6 +6,7 @@ Lock classes, functions, and what is digested from them.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ _COMPILER = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localali
 _NUMBER = re.compile(r"\b\d+\b")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def lock_name(name: str) -> str:
     """Give the class name without its instance (`#2`), addresses and compiler suffixes; the subclass (`/1`)
     stays.
@@ -27,6 +29,7 @@ def lock_name(name: str) -> str:
     return _COMPILER.sub("", name)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def function_name(name: str) -> str:
     """Give a symbol without what the compiler appended, such as `.isra.0`."""
     return _COMPILER.sub("", name)

@@ -10,6 +10,7 @@ from harness.dmesg import stack
 from harness.dmesg.line import Line
 from harness.dmesg.lockdep import Holder, LockClass, LockdepEvent, LockdepModel
 from harness.dmesg.names import fingerprint
+from harness.dmesg.parts import PART
 from harness.dmesg.rules import locking
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Event, Kind
@@ -21,29 +22,7 @@ _PATIENCE = {End.LINE: 0, End.STACK: 6, End.TRACE_MARK: 40, End.MARK_OR_BANNER: 
 """How many lines in a row may look foreign (another CPU, user space) before the report counts as over."""
 _LOCKDEP_PATIENCE = 30
 
-_PART = re.compile(
-    r"""
-      \s | </?\w+> | ---\[ | -{20,} | ={20,} | \.\.\. | -> | \#\d | \[[0-9a-f]{8,16}\]
-    | (?:Call[ ][Tt]race|Backtrace|backtrace|Stack|Code|Modules[ ]linked|CPU|Hardware[ ]name)\b
-    | (?:Workqueue|Stopper|Sched_ext|Tainted|Comm|Process)\b
-    | (?:[RE]IP|[RE]SP|[RE][A-Z]{2}|R\d\d|[DEFGCS]S|CR\d|DR\d|PKRU|PGD|P4D|Oops|Krnl)[ ]?:
-    | (?:pstate|pc|lr|sp|x\d+|r\d+|epc|ra|NIP|GPR\d+|XER)[ ]?: | (?:NIP|LR)[ ]\[ | Faulting[ ]instr
-    | PGD|PUD|\*pde|\*pdpt|Mem[ ]abort|Data[ ]abort|Internal[ ]error|(?:user|swapper)[ ]pgtable|\#PF|note:
-    | irq[ ]event[ ]stamp|(?:hard|soft)irqs[ ]last|INFO:[ ]lockdep[ ]is[ ]turned
-    | INFO:[ ]task[ ].*(?:is[ ]blocked[ ]on|blocked[ ]on[ ]a)|"echo[ ]0|task:
-    | (?:\d+[ ])?locks?[ ]held|no[ ]locks[ ]held|stack[ ]backtrace|other[ ]info|Possible[ ]|Showing[ ]
-    | (?:INITIAL[ ]USE|IN-|HARDIRQ|SOFTIRQ|LOCK)|turning[ ]off[ ]the[ ]lock|Please[ ]attach
-    | [Tt]he[ ]code[ ]is|you[ ]didn't|in_atomic|preempt_count|Preemption[ ]disabled
-    | Sending[ ]NMI|NMI[ ]backtrace|rcu:|RCU[ ]|workqueue[ ]|pool[ ]\d
-    | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache
-    | (?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]|(?:Normal|DMA|DMA32|HighMem|Movable)[ :]
-    | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage
-    | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:
-    | kmemleak:|unreferenced|comm[ ]"
-    """,
-    re.VERBOSE,
-)
-
+_PART = re.compile(PART, re.VERBOSE)
 _PROCESS = re.compile(
     r"(?:.*?\b)?CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})"
     r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
@@ -90,7 +69,7 @@ class Report:
             self._accept(line)
             self.marked = True
             return True
-        if not text or not (_PART.match(text) or stack.frame(text)):
+        if not text or not (_PART.match(text) or stack.is_frame(text)):
             self._doubtful.append(line)
             self._strikes += bool(text)
             return self._strikes > self._patience()
@@ -122,7 +101,7 @@ class Report:
 
     def _patience(self) -> int:
         if self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK:
-            return 3 if self._in_stack and stack.frame(self.lines[-1].text) else _LOCKDEP_PATIENCE
+            return 3 if self._in_stack and stack.is_frame(self.lines[-1].text) else _LOCKDEP_PATIENCE
         return _PATIENCE[self.rule.end]
 
     def event(self, *, interrupted: bool = False) -> Event | None:
@@ -131,10 +110,12 @@ class Report:
         `interrupted` says that a panic ended the report early: it is not truncated by that.
         """
         found = Found(
-            self.match, [line.text for line in self.lines], tuple(line.text for line in self.before)
+            self.match,
+            "\n".join(line.text for line in self.lines),
+            tuple(line.text for line in self.before),
         )
         if self.rule.needs_evidence and not any(
-            _PROCESS.match(text) or stack.frame(text) or _OLD_PROCESS.match(text)
+            _PROCESS.match(text) or stack.is_frame(text) or _OLD_PROCESS.match(text)
             for text in found.texts[1:40]
         ):
             return None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS, SLEEPERS
 from harness.dmesg.names import message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Kind
@@ -23,7 +24,7 @@ def _where(function: str | None) -> str:
 
 def _warning(found: Found) -> Findings:
     match = found.match
-    function = stack.guilty(found.texts, first=(match["name"],))
+    function = stack.guilty(found.text, first=(match["name"],))
     place = re.sub(r":\d+$", "", match["file"] or "")
     title = f"WARNING{_where(function) or f' at {place}'}"
     return Findings(
@@ -33,7 +34,7 @@ def _warning(found: Found) -> Findings:
 
 
 def _kernel_bug(found: Found) -> Findings:
-    function = stack.guilty(found.texts, first=(found.match["name"],))
+    function = stack.guilty(found.text, first=(found.match["name"],))
     place = found.match["file"] or ""
     return Findings("", f"kernel BUG{_where(function) or f' at {place}'}", function, (function or place,))
 
@@ -66,7 +67,7 @@ def _oops(found: Found) -> Findings:
     """Sort by the headline, then by the die line, where `Unable to handle kernel access` alone says too
     little.
     """
-    function = stack.guilty(found.texts)
+    function = stack.guilty(found.text)
     for text in found.texts[:12]:
         for pattern, subtype, label in _OOPS_SORTS:
             if pattern.search(text):
@@ -76,11 +77,11 @@ def _oops(found: Found) -> Findings:
 
 def _panic(found: Found) -> Findings:
     what = found.match["what"].strip()
-    return Findings("", f"panic: {what}", stack.guilty(found.texts), (message(what),))
+    return Findings("", f"panic: {what}", stack.guilty(found.text), (message(what),))
 
 
 def _sleep(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.SLEEPERS)
+    function = stack.guilty(found.text, SLEEPERS)
     text = found.match[0]
     subtype, label = "sleeping", "sleeping function called from invalid context"
     if "scheduling" in text:
@@ -104,7 +105,7 @@ _BUG_NAMES = (
 
 
 def _bug(found: Found) -> Findings:
-    function = stack.guilty(found.texts)
+    function = stack.guilty(found.text)
     what = message(
         re.sub(r"( (?:on CPU#|in process|code: |at 0x|: \S+/).*|[!:,.] .*)", "", found.match["what"])
     )
@@ -115,7 +116,7 @@ def _bug(found: Found) -> Findings:
 def _slab(found: Found) -> Findings:
     what = message(found.match["what"])
     cache = found.match["cache"]
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     return Findings("slab", f"slab {cache}: {what}", function, (cache, what))
 
 

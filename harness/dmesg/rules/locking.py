@@ -17,6 +17,8 @@ from harness.dmesg.names import message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule
 from harness.words import Kind
 
+_LAST_STACK = "\nstack backtrace:"
+
 
 def _arrow(names: tuple[str, ...]) -> str:
     return " -> ".join(names)
@@ -28,8 +30,7 @@ def _function(model: LockdepModel, found: Found) -> str | None:
     Else the first guilty frame of the final stack.
     """
     taken = model.acquiring.function if model.acquiring else None
-    last = next((at for at, text in enumerate(found.texts) if text.startswith("stack backtrace:")), 0)
-    return stack.guilty(found.texts[last:], first=(taken,))
+    return stack.guilty(found.text, first=(taken,), start=max(found.text.find(_LAST_STACK), 0))
 
 
 def _findings(
@@ -42,7 +43,7 @@ def _findings(
     """Make the reader of a report whose identity is its locks."""
 
     def read(found: Found) -> Findings:
-        model = read_model(found.texts)
+        model = read_model(found.text)
         names = locks(model)
         said = _arrow(names) if cyclic else ", ".join(names)
         function = _function(model, found)
@@ -85,7 +86,7 @@ def _suspicious_rcu(found: Found) -> Findings:
 
     The guilty frame is stable where line numbers are not.
     """
-    model = read_model(found.texts)
+    model = read_model(found.text)
     function = _function(model, found)
     place = ""
     for text in found.texts[1:8]:
@@ -107,7 +108,7 @@ def _suspicious_rcu(found: Found) -> Findings:
 
 def _by_function(subtype: str, label: str) -> Callable[[Found], Findings]:
     def read(found: Found) -> Findings:
-        function = stack.guilty(found.texts)
+        function = stack.guilty(found.text)
         where = f" in {function}" if function else ""
         return Findings(subtype, f"{label}{where}", function, (function or "",), lockdep=LockdepModel())
 
@@ -123,7 +124,7 @@ def _gave_up(found: Found) -> Findings:
     return Findings(
         "lockdep_bug",
         f"lockdep is off: {said}",
-        stack.guilty(found.texts),
+        stack.guilty(found.text),
         (said,),
         lockdep=LockdepModel(),
     )
@@ -136,12 +137,12 @@ _FRAMED = r"(?:WARNING: |\[ (?:INFO|BUG): |INFO: )"
 
 
 def _complete(found: Found) -> bool:
-    at = next((at for at, text in enumerate(found.texts) if text.startswith("stack backtrace:")), None)
-    return at is not None and any(stack.frame(text) for text in found.texts[at:])
+    at = found.text.find(_LAST_STACK)
+    return at >= 0 and stack.has_frames(found.text, at + 1)
 
 
 def _held_complete(found: Found) -> bool:
-    return any(re.match(r"\s*#\d+: ", text) for text in found.texts)
+    return re.search(r"\n\s*#\d+: ", found.text) is not None
 
 
 def _rule(

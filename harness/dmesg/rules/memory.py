@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.names import message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Kind
@@ -20,7 +21,7 @@ def _where(function: str | None) -> str:
 
 
 def _page(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     stalled = "stall" in found.match["what"]
     what = "stall" if stalled else "failure"
     order = found.match["order"]
@@ -34,12 +35,12 @@ def _page(found: Found) -> Findings:
 
 
 def _slab(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     return Findings("slab", f"slab allocation failure{_where(function)}", function, (function or "",))
 
 
 def _vmalloc(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     what = message(found.match["what"])
     title = f"vmalloc failure{_where(function)}"
     return Findings("", title, function, (function or what,), comm=found.match["comm"])
@@ -49,12 +50,12 @@ def _oom(found: Found) -> Findings:
     """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
     last = next((text for text in reversed(found.texts) if "illed process" in text), "")
     killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
-    memcg = "emory cgroup out of memory" in last or any("CONSTRAINT_MEMCG" in text for text in found.texts)
+    memcg = "emory cgroup out of memory" in last or "CONSTRAINT_MEMCG" in found.text
     comm = killed["comm"] if killed else None
     return Findings(
         "memcg" if memcg else "global",
         f"{'memory cgroup ' if memcg else ''}out of memory" + (f": killed {comm}" if comm else ""),
-        stack.guilty(found.texts, stack.ALLOCATORS),
+        stack.guilty(found.text, ALLOCATORS),
         (),
         pid_of(killed["pid"]) if killed else None,
         comm,

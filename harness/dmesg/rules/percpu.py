@@ -11,20 +11,19 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.rules.rule import Findings, Found, Rule
 from harness.words import Kind
 
-_SERVING = re.compile(
-    stack.ALLOCATORS.pattern
-    + r"|(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*$",
-    re.VERBOSE,
+_SERVING = ALLOCATORS.plus(
+    r"(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*"
 )
 
 
 def _read(found: Found) -> Findings:
     atomic = found.match["atomic"] != "0"
     reason = found.match["reason"]
-    function = stack.guilty(found.texts, _SERVING)
+    function = stack.guilty(found.text, _SERVING)
     where = f" in {function}" if function else ""
     return Findings(
         subtype="atomic" if atomic else "sleepable",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.names import function_name
 from harness.dmesg.rules.rule import End, Findings, Found, Rule
 from harness.words import Kind
@@ -23,7 +24,7 @@ def _in_function(found: Found, label: str) -> Findings:
     """Read `BUG: KASAN: slab-out-of-bounds in func+0x1/0x2` and its kin."""
     what = found.match["what"]
     named = found.match["name"]
-    function = stack.guilty(found.texts, first=(named,))
+    function = stack.guilty(found.text, first=(named,))
     where = f" in {function}" if function else ""
     return Findings(_slug(what), f"{label}: {what}{where}", function, (function or "",))
 
@@ -52,23 +53,23 @@ def _ubsan(found: Found) -> Findings:
     what = found.match["what"]
     if what == "Undefined behaviour":  # until 5.6 the sort stood in the next line only
         what = "undefined-behaviour"
-    function = stack.guilty(found.texts)
+    function = stack.guilty(found.text)
     where = f" in {function}" if function else f" in {found.match['file']}"
     return Findings(_slug(what), f"UBSAN: {what}{where}", function, (function or found.match["file"],))
 
 
-def _named_place(texts: list[str]) -> str | None:
+_NAMED_PLACE = re.compile(r"\n\s+(?:\[<[0-9a-f]+>\] )?([a-z_]\w*) \S+:\d+")
+
+
+def _named_place(text: str) -> str | None:
     """Read frames that a symboliser has rewritten: `[<ffffffff81000000>] name file.c:12`."""
-    for text in texts:
-        named = re.match(r"\s+(?:\[<[0-9a-f]+>\] )?([a-z_]\w*) \S+:\d+", text)
-        if named and not stack.ALLOCATORS.match(named[1]):
-            return named[1]
-    return None
+    names = (named[1] for named in _NAMED_PLACE.finditer(text))
+    return next((name for name in names if not ALLOCATORS.match(name)), None)
 
 
 def _leak(found: Found) -> Findings:
-    texts = [text.removeprefix("kmemleak: ") for text in found.texts]
-    function = stack.guilty(texts, stack.ALLOCATORS) or _named_place(texts)
+    text = found.text.replace("\nkmemleak: ", "\n")
+    function = stack.guilty(text, ALLOCATORS) or _named_place(text)
     return Findings(
         "", f"memory leak in {function}" if function else "memory leak", function, (function or "",)
     )

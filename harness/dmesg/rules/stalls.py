@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import WAITERS
 from harness.dmesg.names import function_name
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Kind
@@ -23,7 +24,7 @@ def _comm(comm: str) -> str:
 
 def _hung(found: Found) -> Findings:
     comm = found.match["comm"]
-    function = stack.guilty(found.texts, stack.WAITERS)
+    function = stack.guilty(found.text, WAITERS)
     return Findings(
         "io_wait" if found.match["io"] else "",
         f"task hung in {function}" if function else f"task {_comm(comm)} hung",
@@ -35,7 +36,7 @@ def _hung(found: Found) -> Findings:
 
 
 def _soft(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.WAITERS)
+    function = stack.guilty(found.text, WAITERS)
     return Findings(
         "",
         f"soft lockup in {function}" if function else "soft lockup",
@@ -49,7 +50,7 @@ def _soft(found: Found) -> Findings:
 
 def _hard(found: Found) -> Findings:
     named = found.match["name"]
-    function = stack.guilty(found.texts, stack.WAITERS, first=(named,))
+    function = stack.guilty(found.text, WAITERS, first=(named,))
     title = f"hard lockup in {function}" if function else "hard lockup"
     return Findings("", title, function, (function or "",), cpu=pid_of(found.match["cpu"]))
 
@@ -62,7 +63,7 @@ def _rcu(found: Found) -> Findings:
         subtype = "expedited"
     else:
         subtype = "self" if "self-detected" in text else "detected"
-    function = stack.guilty(found.texts, stack.WAITERS)
+    function = stack.guilty(found.text, WAITERS)
     return Findings(
         subtype, f"RCU stall in {function}" if function else "RCU stall", function, (function or "",)
     )
@@ -122,7 +123,7 @@ RULES = (
         (b"BUG",),
         _workqueue,
         absorbs=re.compile(r"(?:workqueue: )?BUG: workqueue lockup"),
-        complete=lambda found: any(text.startswith("Showing busy workqueues") for text in found.texts),
+        complete=lambda found: "\nShowing busy workqueues" in found.text,
     ),
     Rule(
         Kind.OTHER,
