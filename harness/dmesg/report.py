@@ -11,7 +11,6 @@ from harness.dmesg.line import Line
 from harness.dmesg.lockdep import Holder, LockClass, LockdepEvent, LockdepModel
 from harness.dmesg.names import fingerprint
 from harness.dmesg.parts import PART
-from harness.dmesg.rules import locking
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Event, Kind
 
@@ -55,6 +54,8 @@ class Report:
 
     def absorbs(self, rule: Rule, line: Line) -> bool:
         """Tell whether another headline is only a part of this report."""
+        if rule.minor:
+            return True
         if self.rule.leads_to_die and rule.is_die and not self.died:
             self.died = True
             return True
@@ -119,7 +120,7 @@ class Report:
             for text in found.texts[1:40]
         ):
             return None
-        findings = self._findings(found)
+        findings = self.rule.read(found)
         truncated = self.cut or not (
             self.marked or (interrupted and found.has_frames) or self._complete(found)
         )
@@ -135,16 +136,10 @@ class Report:
             return False
         return self.rule.complete(found)
 
-    def _findings(self, found: Found) -> Findings:
-        if self.rule.kind is Kind.WARNING and any(
-            locking.SELF_CHECK.match(text) for text in (*found.before, *found.texts[1:3])
-        ):
-            self.rule = locking.GAVE_UP
-        return self.rule.read(found)
-
 
 def _event(report: Report, findings: Findings, found: Found, truncated: bool) -> Event:
     head = report.lines[0]
+    kind = findings.kind or report.rule.kind
     cpu, pid, comm = findings.cpu, findings.pid, findings.comm
     for text in found.texts:
         process = _PROCESS.match(text) if "PID: " in text else _OLD_PROCESS.match(text)
@@ -156,10 +151,10 @@ def _event(report: Report, findings: Findings, found: Found, truncated: bool) ->
             if comm is not None:
                 break
     plain = Event(
-        kind=report.rule.kind,
+        kind=kind,
         subtype=findings.subtype,
         title=" ".join(findings.title.split())[:300],
-        fingerprint=fingerprint(report.rule.kind, findings.subtype, *findings.identity),
+        fingerprint=fingerprint(kind, findings.subtype, *findings.identity),
         line=head.number,
         end_line=report.lines[-1].number,
         raw="\n".join(line.raw.decode("utf-8", "replace") for line in (*report.before, *report.lines)),

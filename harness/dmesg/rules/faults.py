@@ -14,6 +14,7 @@ import re
 from harness.dmesg import stack
 from harness.dmesg.machinery import ALLOCATORS, SLEEPERS
 from harness.dmesg.names import message
+from harness.dmesg.rules import locking
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Kind
 
@@ -23,6 +24,9 @@ def _where(function: str | None) -> str:
 
 
 def _warning(found: Found) -> Findings:
+    """Read a WARN; lockdep's own doubts about itself are told by the message next to the headline."""
+    if locking.SELF_CHECK.search("\n".join((*found.before, *found.texts[1:3]))):
+        return locking.gave_up(found)
     match = found.match
     function = stack.guilty(found.text, first=(match["name"],))
     place = re.sub(r":\d+$", "", match["file"] or "")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from harness.dmesg import stack
 from harness.dmesg.lockdep import LockdepModel, read_model
 from harness.dmesg.names import message
-from harness.dmesg.rules.rule import End, Findings, Found, Rule
+from harness.dmesg.rules.rule import Findings, Found, Rule
 from harness.words import Kind
 
 _LAST_STACK = "\nstack backtrace:"
@@ -115,7 +115,7 @@ def _by_function(subtype: str, label: str) -> Callable[[Found], Findings]:
     return read
 
 
-def _gave_up(found: Found) -> Findings:
+def gave_up(found: Found) -> Findings:
     """Lockdep turned itself off: whatever follows in this boot was not checked."""
     said = found.match[0]
     if said.startswith("WARNING"):
@@ -127,10 +127,11 @@ def _gave_up(found: Found) -> Findings:
         stack.guilty(found.text),
         (said,),
         lockdep=LockdepModel(),
+        kind=Kind.LOCKDEP,
     )
 
 
-SELF_CHECK = re.compile(r"DEBUG_LOCKS_WARN_ON\(|lockdep bfs error:|hm#[12], depth:")
+SELF_CHECK = re.compile(r"^(?:DEBUG_LOCKS_WARN_ON\(|lockdep bfs error:|hm#[12], depth:)", re.MULTILINE)
 """What a WARN of lockdep itself says before or after its headline."""
 
 _FRAMED = r"(?:WARNING: |\[ (?:INFO|BUG): |INFO: )"
@@ -221,10 +222,7 @@ RULES = (
             r"BUG: (?:MAX_[A-Z_]+ too low!|looking up invalid subclass: \d+|key \S+ has not been registered!)"
         ),
         (b"BUG",),
-        _gave_up,
+        gave_up,
         absorbs=re.compile(r"WARNING: .*kernel/locking/lockdep\.c"),
     ),
 )
-
-GAVE_UP = Rule(Kind.LOCKDEP, re.compile(r"WARNING: .*"), (b"WARNING: ",), _gave_up, End.TRACE_MARK)
-"""Takes the place of the warning rule when `SELF_CHECK` stands next to the headline of a WARN."""

@@ -54,7 +54,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a rule read. `identity` is what, besides kind and subtype, makes two reports the same bug."""
+    """What a rule read. `identity` is what, besides kind and subtype, makes two reports the same bug.
+
+    `kind` stands where the report turned out to be of another kind than its headline's rule says.
+    """
 
     subtype: str
     title: str
@@ -65,6 +68,7 @@ class Findings:
     cpu: int | None = None
     cycle: tuple[str, ...] = ()
     lockdep: LockdepModel | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Rule:
     headline has at least one: the reader looks only at lines that have such a word. `leads_to_die` marks what
     is followed by a line such as `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event.
     `needs_evidence` drops the report unless register or trace lines follow: for patterns that people also
-    print themselves.
+    print themselves. A `minor` headline inside another report of the same stream is a part of that report.
     """
 
     kind: Kind
@@ -87,6 +91,7 @@ class Rule:
     is_die: bool = False
     leads_to_die: bool = False
     needs_evidence: bool = False
+    minor: bool = False
     complete: Callable[[Found], bool] = field(default=lambda found: found.has_frames)
     """Whether all that the kernel prints is there, where no end mark tells."""
 
