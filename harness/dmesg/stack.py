@@ -16,28 +16,38 @@ from harness.dmesg.machinery import MACHINERY, Names
 from harness.dmesg.names import function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
-_FRAME = (
-    r"(?:[ \t|`-]|\.\.\.)*+(?:\(?\[<?[0-9a-f]{8,16}>?\]\)?[ ])*+(?P<guess>\?[ ])?"
-    rf"\(?(?P<name>{_NAME})\+0x[0-9a-f]++/0x[0-9a-f]"
-)
-FRAME = re.compile(_FRAME)
+_ADDRESSES = r"(?:\(?\[<?[0-9a-f]{8,16}>?\]\)?[ ]++)*+"
+_BEFORE = r"""
+  (?:Call[ ]Trace:)?(?:[ \t|`-]|\.\.\.)*+
+  (?:<{1,2}/?\w++>{1,2}[ ]*+)?(?:\[[ ]*+\d++\.\d{6}\](?:\[[ ]*+[TC]\d++\])?[ ]++)?
+"""
+"""What may stand before a frame: its stack's name (x86 until 4.9), and a stamp after that."""
+_FRAME = rf"""
+  {_BEFORE}{_ADDRESSES}(?P<guess>\?[ ])?\(?(?:Caller\[[0-9a-f]++\]:[ ])?(?P<name>{_NAME})
+  (?: \+0x[0-9a-f]++/0x[0-9a-f]
+    | \)?[ ]from[ ](?:\[<[0-9a-f]++>\][ ]\()?[\w.$]++\+0x  # arm: dump_backtrace_entry()
+    | [ ]\([\w./+-]++(?<=\.[chS]):\d                          # scripts/decode_stacktrace.sh
+  )
+"""
+FRAME = re.compile(_FRAME, re.VERBOSE)
 """A line of a call trace, from its beginning."""
-_FRAMES = re.compile(r"\n" + _FRAME)
-_CANDIDATES = re.compile(
-    rf"""\n(?:
-      (?:RIP:[ ][0-9a-f]{{4}}:|[ER]IP:[ ]|EIP[ ]is[ ]at[ ]|PC[ ]is[ ]at[ ]|pc[ ]:[ ]|epc[ ]:[ ]
-        |NIP[ ]\[[0-9a-f]++\][ ]|Krnl[ ]PSW[ ]:[ ][^\n(]*+\()
-      (?:\[<[0-9a-f]++>\][ ])?(?P<pointer>{_NAME})\+0x
-    | [ER]IP:[^\n]*\][ ](?P<original>{_NAME})\+0x
-    | {_FRAME}
-    )""",
-    re.VERBOSE,
-)
+_FRAMES = re.compile(r"\n" + _FRAME, re.VERBOSE)
+_POINTER = rf"""
+  (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
+    | (?:EIP|P[CR]|pc)[ ]is[ ]at[ ]                    # x86-32, arm, sh, alpha
+    | pc[ ]:[ ] | epc[ ]++:[ ](?:[0-9a-f]{{8,16}}[ ]++)?  # arm64, riscv, mips
+    | NIP[ ]\[[0-9a-f]++\][ ] | Krnl[ ]PSW[ ]:[ ][^\n(]*+\(  # powerpc, s390
+    | [ ]*+ERA:[ ][0-9a-f]{{8,16}}[ ] | [ ]IAOQ\[0\]:[ ]    # loongarch, parisc
+    | T?PC:[ ]<? | PC:[ ]{_ADDRESSES}                    # sparc, m68k
+  )(?P<pointer>{_NAME})(?:\+0x|[ ]\([\w./+-]++(?<=\.[chS]):\d)
+"""
+_CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
+"""Who may be to blame: the instruction pointer of a register dump, and frames."""
 
 
 def is_frame(line: str) -> bool:
     """Tell whether a line is one of a call trace."""
-    return "+0x" in line and FRAME.match(line) is not None
+    return ("+0x" in line or ".c:" in line or ".h:" in line) and FRAME.match(line) is not None
 
 
 def has_frames(text: str, start: int = 0) -> bool:
@@ -80,5 +90,5 @@ def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[
         if name:
             yield function_name(name), True
     for found in _CANDIDATES.finditer(text, start):
-        pointer, original, guess, name = found.group("pointer", "original", "guess", "name")
-        yield function_name(pointer or original or name), guess is None
+        pointer, guess, name = found.group("pointer", "guess", "name")
+        yield function_name(pointer or name), guess is None
