@@ -29,8 +29,8 @@ _FRAME = rf"""
     | [ ]\([\w./+-]++(?<=\.[chS]):\d                          # scripts/decode_stacktrace.sh
   )
 """
-FRAME = re.compile(_FRAME, re.VERBOSE)
-"""A line of a call trace, from its beginning."""
+FRAME = re.sub(r"\(\?P<\w+>", "(?:", _FRAME)
+"""A line of a call trace, from its beginning: source of a verbose regular expression without groups."""
 _FRAMES = re.compile(r"\n" + _FRAME, re.VERBOSE)
 _POINTER = rf"""
   (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
@@ -47,7 +47,7 @@ _CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
 
 def is_frame(line: str) -> bool:
     """Tell whether a line is one of a call trace."""
-    return ("+0x" in line or ".c:" in line or ".h:" in line) and FRAME.match(line) is not None
+    return _FRAMES.match("\n" + line) is not None
 
 
 def has_frames(text: str, start: int = 0) -> bool:
