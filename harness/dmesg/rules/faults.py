@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS, SLEEPERS
+from harness.dmesg.machinery import ALLOCATORS, PANICKERS, SLEEPERS
 from harness.dmesg.names import message
 from harness.dmesg.rules import locking
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
@@ -81,7 +81,7 @@ def _oops(found: Found) -> Findings:
 
 def _panic(found: Found) -> Findings:
     what = found.match["what"].strip()
-    return Findings("", f"panic: {what}", stack.guilty(found.text), (message(what),))
+    return Findings("", f"panic: {what}", stack.guilty(found.text, PANICKERS), (message(what),))
 
 
 def _sleep(found: Found) -> Findings:
