@@ -75,7 +75,7 @@ def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Ev
         kind=kind,
         subtype=findings.subtype,
         title=" ".join(findings.title.split())[:300],
-        fingerprint=fingerprint(kind, findings.subtype, *findings.identity),
+        fingerprint=fingerprint(kind, *findings.identity),
         line=report.pieces[0].number,
         end_line=report.pieces[-1].last_number,
         raw=_raw((*report.before, *report.pieces)),

@@ -16,7 +16,7 @@ from harness.words import Event
 
 _CLASS = re.compile(
     r"\((?P<name>.+?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
-    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[\w$.]+))?"
+    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
 _LINK = re.compile(r"-> #(?P<depth>\d+)")
 _HELD = re.compile(r"\s*#(?P<index>\d+): ")

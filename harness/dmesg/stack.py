@@ -43,6 +43,7 @@ _POINTER = rf"""
 """
 _CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
+_POINTERS = re.compile(r"\n" + _POINTER, re.VERBOSE)
 
 
 def is_frame(line: str) -> bool:
@@ -62,6 +63,12 @@ def frames(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[
     """
     for found in _FRAMES.finditer(text, start, len(text) if end is None else end):
         yield function_name(found["name"]), found["guess"] is None
+
+
+def pointers(text: str) -> Iterator[tuple[str, int]]:
+    """Give the functions that instruction pointers name, each with the place of its line."""
+    for found in _POINTERS.finditer(text):
+        yield function_name(found["pointer"]), found.start()
 
 
 def guilty(

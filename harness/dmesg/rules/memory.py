@@ -12,12 +12,8 @@ import re
 from harness.dmesg import stack
 from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.names import message
-from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
-
-
-def _where(function: str | None) -> str:
-    return f" in {function}" if function else ""
 
 
 def _page(found: Found) -> Findings:
@@ -27,7 +23,7 @@ def _page(found: Found) -> Findings:
     order = found.match["order"]
     return Findings(
         "stall" if stalled else f"order_{order}",
-        f"page allocation {what}, order {order}{_where(function)}",
+        f"page allocation {what}, order {order}{where(function)}",
         function,
         (function or "",),
         comm=found.match["comm"],
@@ -36,13 +32,13 @@ def _page(found: Found) -> Findings:
 
 def _slab(found: Found) -> Findings:
     function = stack.guilty(found.text, ALLOCATORS)
-    return Findings("slab", f"slab allocation failure{_where(function)}", function, (function or "",))
+    return Findings("slab", f"slab allocation failure{where(function)}", function, (function or "",))
 
 
 def _vmalloc(found: Found) -> Findings:
     function = stack.guilty(found.text, ALLOCATORS)
     what = message(found.match["what"])
-    title = f"vmalloc failure{_where(function)}"
+    title = f"vmalloc failure{where(function)}"
     return Findings("", title, function, (function or what,), comm=found.match["comm"])
 
 
@@ -56,7 +52,7 @@ def _oom(found: Found) -> Findings:
         "memcg" if memcg else "global",
         f"{'memory cgroup ' if memcg else ''}out of memory" + (f": killed {comm}" if comm else ""),
         stack.guilty(found.text, ALLOCATORS),
-        (),
+        ("memcg" if memcg else "global",),
         pid_of(killed["pid"]) if killed else None,
         comm,
     )
@@ -72,13 +68,13 @@ RULES = (
         re.compile(
             r"(?P<comm>\S.{0,31}?): page allocation (?P<what>failure|stalls? for)\b.*?\border:(?P<order>\d+)"
         ),
-        (b"allocation ",),
+        (b"llocation fail", b"allocation stall"),
         _page,
     ),
     Rule(
         Kind.PAGE_ALLOC_FAILURE,
-        re.compile(r"SLUB: Unable to allocate memory on "),
-        (b"nable to ",),
+        re.compile(r"SL[AU]B: Unable to allocate memory on "),
+        (b"Unable to allocate memory on",),
         _slab,
         complete=lambda found: len(found.texts) > 1,
     ),
@@ -89,7 +85,7 @@ RULES = (
             r"|(?:vmap_\w+: |vmalloc: )?"
             r"(?P<range>(?:vmap allocation|vmalloc_node_range) for size \d+ failed)"
         ),
-        (b"allocation ", b"vmalloc error: ", b"_range for size "),
+        (b"llocation fail", b"vmalloc error: ", b" for size "),
         lambda found: _vmalloc(found) if found.match["what"] else _range(found),
         complete=lambda found: found.match["range"] is not None or found.has_frames,
     ),

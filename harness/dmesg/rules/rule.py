@@ -54,7 +54,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a rule read. `identity` is what, besides kind and subtype, makes two reports the same bug.
+    """What a rule read. `identity` is what, besides the kind, makes two reports the same bug.
 
     `kind` stands where the report turned out to be of another kind than its headline's rule says.
     """
@@ -99,3 +99,8 @@ class Rule:
 def pid_of(digits: str | None) -> int | None:
     """Convert digits from a log, of which no more than ten can be meant."""
     return int(digits) if digits and len(digits) <= 10 else None
+
+
+def where(function: str | None) -> str:
+    """Give the end of a title that names the guilty function, if there is one."""
+    return f" in {function}" if function else ""
