@@ -223,7 +223,7 @@ RULES = (
     Rule(
         Kind.BUG,
         _KERNEL_BUG,
-        (b"BUG ", b"BUG: failure", b"ernel bug at "),
+        (b"ernel BUG at ", b"ernel bug at ", b"BUG: failure at "),
         _kernel_bug,
         End.TRACE_MARK,
         leads_to_die=True,
@@ -232,7 +232,8 @@ RULES = (
         Kind.OOPS,
         _FAULT,
         (
-            b"nable to handle ", b"NULL pointer dereference", b"BUG: ", b"PANIC: ", b"Bad mode in ",
+            b"nable to handle ", b"NULL pointer dereference", b"BUG: User ", b"BUG: user ",
+            b"stack guard page was hit", b"PANIC: double fault", b"PANIC: early exception", b"Bad mode in ",
             b"SError Interrupt", b" exception on CPU", b"Insufficient stack", b"bus error, epc",
         ),
         _oops,
@@ -242,7 +243,13 @@ RULES = (
     Rule(
         Kind.OOPS,
         _ANY_FAULT,
-        (b"Unhandled ", b"External Abort: ", b": Code=", b"Corrupted page table"),
+        (
+            b"Unhandled fault: ",
+            b"Unhandled prefetch",
+            b" External Abort: ",
+            b": Code=",
+            b"Corrupted page table",
+        ),
         _oops,
         End.TRACE_MARK,
         leads_to_die=True,

@@ -236,7 +236,26 @@ RULES = (
             + "|".join(f"(?P<{sort.subtype}>{sort.sentence})" for sort in _SORTS)
             + ")"
         ),
-        (b"WARNING: ", b"INFO: ", b"BUG: "),
+        (
+            b"possible circular lock",
+            b"possible recursive lock",
+            b"possible irq lock",
+            b"-unsafe lock order",
+            b"inconsistent lock state",
+            b"nvalid wait context",
+            b"bad unlock balance",
+            b"bad contention",
+            b"suspicious RCU",
+            b"suspicious rcu_",
+            b"held lock freed",
+            b"lock held when",
+            b"lock held at task",
+            b"still has locks held",
+            b"Nested lock was",
+            b"circular locking deadlock",
+            b"chain_key collision",
+            b"register non-static",
+        ),
         lambda found: _sort(found).read(found),
         complete=lambda found: _sort(found).whole(found),
     ),
@@ -245,7 +264,7 @@ RULES = (
         re.compile(
             r"BUG: (?:MAX_[A-Z_]+ too low!|looking up invalid subclass: \d+|key \S+ has not been registered!)"
         ),
-        (b"BUG: ",),
+        (b"BUG: MAX_", b"invalid subclass: ", b"has not been registered!"),
         gave_up,
         absorbs=re.compile(r"WARNING: .*lockdep\.c"),
     ),

@@ -105,7 +105,7 @@ RULES = (
             r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) "
             r"(?:blocked(?P<io> in I/O wait)? for more than|can't die for more than) \d+ seconds"
         ),
-        (b"INFO: ",),
+        (b" blocked for more than ", b" blocked in I/O wait for", b" can't die for more than "),
         _hung,
     ),
     Rule(
@@ -114,7 +114,7 @@ RULES = (
             r"(?:NMI )?(?:watchdog: )?BUG: soft lockup (?:- CPU#(?P<cpu>\d+) stuck for \d+s!"
             r"(?: \[(?P<comm>.{0,32}?):(?P<pid>\d+)\])?|detected on CPU#(?P<cpu2>\d+))"
         ),
-        (b"BUG: ",),
+        (b"BUG: soft lockup",),
         _soft,
     ),
     Rule(
@@ -124,7 +124,10 @@ RULES = (
             r"(?:self-detected|[Ww]atchdog detected|detected)"
             r" (?:hard )?LOCKUP(?: on (?:other )?(?:cpu |CPU ?|CPUs )(?P<cpu>\d+)| @ (?P<name>[\w.$]+)\+0x)?"
         ),
-        (b"LOCKUP",),
+        (
+            b"LOCKUP on ",
+            b" hard LOCKUP",
+        ),
         _hard,
         absorbs=re.compile(r"(?:watchdog: )?CPU \d+ Hard LOCKUP"),
     ),
@@ -134,7 +137,7 @@ RULES = (
             r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected "
             r"(?:(?:expedited )?stalls?(?:\?| on|,)|CPU (?:\d+ )?stalls?)"
         ),
-        (b"INFO: ",),
+        (b"detected stall", b"detected expedited stall", b"INFO: RCU detected CPU"),
         _rcu,
         absorbs=re.compile(r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected (?:expedited )?stall"),
     ),
@@ -149,7 +152,7 @@ RULES = (
     Rule(
         Kind.WORKQUEUE_LOCKUP,
         re.compile(r"(?:workqueue: )?BUG: workqueue lockup - pool"),
-        (b"BUG: ",),
+        (b"BUG: workqueue lockup",),
         _workqueue,
         absorbs=re.compile(r"(?:workqueue: )?BUG: workqueue lockup"),
         complete=lambda found: "\nShowing busy workqueues" in found.text,
