@@ -18,15 +18,19 @@ from dataclasses import dataclass
 MAX_LINE = 8192
 """Bytes of a line that are read; printk itself never writes more than 1 KiB at once."""
 
-_NOISE = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
+_NOISE = bytes({*range(0x20), 0x7F} - {0x07, 0x09, 0x0A, 0x0D, 0x1B})
 _ESCAPES = re.compile(
-    rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])"
-    rb"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+    rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])?"
 )
 
-_TIME = rb"\[ *+(?P<time>\d{1,10}\.\d{1,9})(?: <[ \d.+]{1,24}>)?\] ?"
-_CALLER = rb"\[ *+(?P<caller>[TC]\d{1,10})\](?: |(?=\n)|\Z)"
-_WRAPPINGS = rb"""
+_TIME = rb"\[[ ]*+\d{1,10}\.\d{6}\]"
+_CALLER = rb"\[[ ]*+[TC]\d{1,10}\]"
+_STAMP = rb"""
+  (?: \[[ ]*+(?P<time>\d{1,10}\.\d{1,9})(?:[ ]<[ \d.+]{1,24}>)?\] (?:\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
+    | \[[ ]*+(?P<only>[TC]\d{1,10})\]
+  ) (?:[ ]|(?=\s|\Z))
+"""
+_WRAPPING = rb"""
       <\d{1,3}> # syslog level
     | (?:kern|user|daemon)[ ]*+:(?:emerg|alert|crit|err|warn|notice|info|debug)[ ]*+:[ ]   # dmesg -x
     | \d{1,3},\d{1,20},(?P<micros>\d{1,18}),[-c+](?:,caller=(?P<from>[TC]\d{1,10}))?[^;\n]{0,80}; # netconsole
@@ -38,30 +42,38 @@ _WRAPPINGS = rb"""
     | \[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ ]+                             # time of day
     | \d{10}\.\d{3,9}[ ]                                                   # seconds of the epoch
 """
-_TAG = rb"|(?:[\w.:-]{1,64}[ ](?:\w{1,8}\.\w{1,8}[ ])?)?kernel:[ ]?"
+_TAG = rb"(?:[\w.:-]{1,64}[ ](?:\w{1,8}\.\w{1,8}[ ])?)?kernel:[ ]?"
 """Host and tag of syslog and the journal; busybox writes facility and level between them."""
 
-_TIMES = re.compile(_TIME)
-_CALLERS = re.compile(_CALLER)
-_WRAPPING = re.compile(_WRAPPINGS + _TAG, re.VERBOSE)
-_LATE_STAMP = re.compile(rb"\[ *+\d{1,10}\.\d{6}\](?:\[ *+[TC]\d{1,10}\])? (?![^\n]*\[ *+\d{1,10}\.\d{6}\])")
-"""The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
 
-_USUAL_TIMES = re.compile(rb"\n(?:<\d{1,3}>)?" + _TIME)
-_UNUSUAL = re.compile(
-    rb"\n(?:" + _TIME.replace(b"?P<time>", b"?:") + rb"|" + _CALLER + rb"|(?x:" + _WRAPPINGS + rb"))"
+def _pattern(source: bytes) -> re.Pattern[bytes]:
+    return re.compile(source, re.VERBOSE)
+
+
+def _nameless(source: bytes) -> bytes:
+    return re.sub(rb"\(\?P<\w+>", b"(?:", source)
+
+
+_STAMPS, _TAGS, _WRAPPINGS = map(_pattern, (_STAMP, _TAG, _WRAPPING))
+_LATE_STAMP = _pattern(
+    rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
-_UNUSUAL_OR_TAG = re.compile(
-    rb"\n(?:" + _TIME.replace(b"?P<time>", b"?:") + rb"|" + _CALLER + rb"|(?x:" + _WRAPPINGS + _TAG + rb"))"
+    rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
-_FIRST_CALLER = re.compile(rb"\n\[ *+[TC]\d{1,10}\](?: |\n|\Z)")
-_CALLER_RUNS = re.compile(
-    rb"\n(?P<stamp>\[ *+(?P<caller>[TC]\d{1,10})\])(?=[ \n]|\Z)[^\n]*+(?:\n(?P=stamp)(?=[ \n]|\Z)[^\n]*+)*+"
-    rb"|(?:\n(?!\[ *+[TC]\d{1,10}\](?:[ \n]|\Z))[^\n]*+)++"
+"""The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
+_RUNS = _pattern(
+    rb"""
+      (?P<timed> (?: \n %(time)s (?=[ \n]|\Z) [^\n]*+ )++ )
+    | \n %(time)s (?P<stamp>%(caller)s) (?=[ \n]|\Z) [^\n]*+
+      (?: \n %(time)s (?P=stamp) (?=[ \n]|\Z) [^\n]*+ )*+
+    | (?: \n (?! %(time)s (?:%(caller)s)? (?=[ \n]|\Z) ) [^\n]*+ )++
+    """
+    % {b"time": _TIME, b"caller": _CALLER}
 )
-_OVERWRITTEN = re.compile(rb"\n[^\n]*\r")
-_RETURNS_AT_END = re.compile(rb"(?<!\r)\r++(?=\n|\Z)")
-_SPACES_AT_END = re.compile(rb"(?<![ \t])[ \t]++(?=\n|\Z)")
+"""Consecutive lines with a time alone, or with a time and the same caller, or with anything else."""
+_UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
+_TAGGED = _pattern(rb"\n" + _TAG)
+_OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +101,25 @@ def read_line(raw: bytes) -> Line:
 
     Peels off wrapping after wrapping: syslog, journal, netconsole, options of dmesg.
     """
-    body = _ESCAPES.sub(b"", raw[:MAX_LINE]).rstrip(b"\r")
-    body = body[body.rfind(b"\r") + 1 :]  # a progress bar was overwritten
+    body = _clean(raw[:MAX_LINE])
     at = 0
     time: bytes | None = None
     caller: bytes | None = None
     micros: bytes | None = None
     for _ in range(8):
-        peeled = _WRAPPING.match(body, at)
+        peeled = _WRAPPINGS.match(body, at)
         if peeled:
-            micros = peeled["micros"] or micros
-            caller = peeled["from"] or caller
-        elif time is None and (peeled := _TIMES.match(body, at)):
-            time = peeled["time"]
-        elif caller is None and (peeled := _CALLERS.match(body, at)):
-            caller = peeled["caller"]
-        else:
+            micros, caller = peeled["micros"] or micros, peeled["from"] or caller
+        elif not (peeled := _TAGS.match(body, at)):
             break
         at = peeled.end()
+    stamp = _STAMPS.match(body, at)
+    if stamp:
+        time, caller = stamp["time"], stamp["caller"] or stamp["only"] or caller
+        tag = _TAGS.match(body, stamp.end())
+        at = tag.end() if tag else stamp.end()
     seconds = float(time) if time else int(micros) / 1e6 if micros else None
-    return Line(body[at:].rstrip(b" \t"), seconds, caller)
+    return Line(body[at:].rstrip(), seconds, caller)
 
 
 def after_late_stamp(text: bytes) -> Line | None:
@@ -127,55 +138,45 @@ def cut_long_lines(block: bytes) -> bytes:
 
 def runs(block: bytes) -> list[Run]:
     """Read whole lines, of which none is too long, without the last newline, and sort them into runs."""
-    text = _USUAL_TIMES.sub(b"\n", b"\n" + _clean(block))
-    found = (
-        list(map(_caller_run, _CALLER_RUNS.finditer(text)))
-        if _FIRST_CALLER.search(text)
-        else [Run(None, text)]
-    )
-    unusual = _UNUSUAL_OR_TAG if b"kernel:" in block else _UNUSUAL
-    if any(unusual.search(run.text) for run in found):
-        return _runs_of_any_shape(block)
-    return [Run(run.caller, _strip_ends(run.text, b" ", _SPACES_AT_END)) for run in found]
+    tagged = b"kernel:" in block
+    found: list[Run] = []
+    for match in _RUNS.finditer(b"\n" + _clean(block)):
+        lines = match[0].split(b"\n")
+        stamp = match["stamp"]
+        if stamp:
+            run = Run(stamp.strip(b"[ ]"), _joined([line.partition(stamp)[2][1:] for line in lines]))
+        elif match["timed"]:
+            run = Run(None, _joined([line.partition(b"] ")[2] for line in lines]))
+        elif _UNUSUAL.search(match[0]):
+            run = None
+        else:
+            run = Run(None, _joined(lines))
+        if run is None or (tagged and _TAGGED.search(run.text)):
+            found += _runs_of_any_shape(lines[1:])
+        else:
+            found.append(run)
+    return found
 
 
-def _caller_run(run: re.Match[bytes]) -> Run:
-    stamp = run["stamp"]
-    if not stamp:
-        return Run(None, run[0])
-    text = run[0].replace(b"\n" + stamp + b" ", b"\n")
-    if text.endswith(stamp) or stamp + b"\n" in text:  # a blank line that lost its last space
-        text = re.sub(rb"\n" + re.escape(stamp) + rb"(?=\n|\Z)", b"\n", text)
-    return Run(run["caller"], text)
+def _joined(lines: list[bytes]) -> bytes:
+    """Join lines, the first of which is empty, without the spaces at their ends."""
+    return b"\n".join([line.rstrip() for line in lines])
 
 
-def _runs_of_any_shape(block: bytes) -> list[Run]:
-    lines = map(read_line, block.split(b"\n"))
+def _runs_of_any_shape(lines: list[bytes]) -> list[Run]:
     return [
         Run(caller, b"".join([b"\n" + line.text for line in group]))
-        for caller, group in itertools.groupby(lines, lambda line: line.caller)
+        for caller, group in itertools.groupby(map(read_line, lines), lambda line: line.caller)
     ]
 
 
 def _clean(block: bytes) -> bytes:
     """Take noise, colours and what was overwritten off all lines."""
-    if len(block.translate(None, _NOISE)) != len(block):
+    block = block.translate(None, _NOISE)
+    if b"\x1b" in block:
         block = _ESCAPES.sub(b"", block)
-    if b"\r" in block:
-        block = _strip_ends(block, b"\r", _RETURNS_AT_END)
-        if b"\r" in block:
-            block = _OVERWRITTEN.sub(b"\n", b"\n" + block)[1:]
+    if b"\x07" in block:
+        block = block.replace(b"\x07", b"")
+    if block.count(b"\r") > block.count(b"\r\n") + block.endswith(b"\r"):
+        block = _OVERWRITTEN.sub(b"\n", b"\n" + block)[1:]
     return block
-
-
-def _strip_ends(text: bytes, what: bytes, thoroughly: re.Pattern[bytes]) -> bytes:
-    """Take a character off the ends of all lines.
-
-    A few replacements of halving widths spare the slower expression a try at every such character there is.
-    """
-    if what + b"\n" in text:
-        for width in (16, 8, 4, 2, 1):
-            text = text.replace(what * width + b"\n", b"\n")
-    if what + b"\n" in text or b"\t\n" in text or text.endswith((what, b"\t")):
-        text = thoroughly.sub(b"", text)
-    return text
