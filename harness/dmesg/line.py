@@ -58,8 +58,6 @@ _STAMPS, _TAGS, _WRAPPINGS = map(_pattern, (_STAMP, _TAG, _WRAPPING))
 _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
-    rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
-)
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
 _RUNS = _pattern(
     rb"""
