@@ -96,8 +96,8 @@ _OOPS_SORTS = (
     (r"abort|Abort|SError|bus error|Bus Error|[Mm]achine [Cc]heck", "external_abort", "external abort"),
     (r"alignment|unaligned|misaligned", "alignment", "alignment fault"),
     (
-        r"paging|page fault|data access|instruction fetch|page ?table|kernel access|bad area|address|pointer"
-        r"|memory",
+        r"paging|page fault|TLB miss|data access|instruction fetch|page ?table|kernel access|bad area"
+        r"|address|pointer|memory",
         "page_fault",
         "page fault",
     ),
@@ -171,7 +171,7 @@ _KERNEL_BUG = re.compile(
 )
 _FAULT = re.compile(
     r"""(?:BUG:[ ])?(?:CPU[ ]\d+[ ])?(?:
-      [Uu]nable[ ]to[ ]handle[ ](?:kernel|page[ ]fault|unknown[ ]pag|exception[ ]at|\S+[ ]page)\b
+      [Uu]nable[ ]to[ ]handle[ ](?:kernel|page[ ]fault|unknown[ ]paging|exception[ ]at|\S+[ ]page)\b
     | [Kk]ernel[ ]NULL[ ]pointer[ ]dereference
     )
     | BUG:[ ](?:\w+[ ])?stack[ ]guard[ ]page[ ]was[ ]hit | BUG:[ ][Uu]ser[ ](?:stack|access)
