@@ -24,6 +24,39 @@ _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usa
 _RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
 _TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | takes|: )")
 _DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
+_LINES = re.compile(r"\n(?P<line>(?![ \t]+(?:\[<[0-9a-f]++>\] )?(?:\? )?[\w.$]++\+0x)[^\n]++)")
+"""All lines but blank ones and the usual frames."""
+_LAST_STACK = "\nstack backtrace:"
+_MORE = "\nother info that might help"
+_ACQUIRING = (
+    "is trying to acquire lock",
+    "is trying to lock",
+    "just changed the state of lock",
+    " takes:",
+    "is freeing memory ",
+)
+_OPENING = re.compile(
+    r"""
+      (?P<holding>(?:but|and[ ]this)[ ]task[ ]is[ ]already[ ]holding)
+    | (?P<dependency>which[ ]would[ ]create[ ]a[ ]new[ ]lock[ ]dependency)
+    | (?P<safe>but[ ]this[ ](?:new[ ]dependency[ ]connects[ ].*-safe[ ]lock|lock[ ]was[ ]taken[ ]by))
+    | (?P<unsafe>to[ ]a[ ].*-unsafe[ ]lock:|but[ ]this[ ]lock[ ]took[ ]another)
+    | (?P<nest>but[ ]this[ ]task[ ]is[ ]not[ ]holding:)
+    | (?P<chain>the[ ]existing[ ]dependency[ ]chain)
+    | (?P<near>the[ ](?:shortest[ ])?dependencies[ ]between[ ](?:.*-safe[ ]lock[ ]and|2nd[ ]lock))
+    | (?P<far>the[ ]dependencies[ ]between[ ]the[ ]lock[ ]to[ ]be[ ]acquired)
+    | (?P<info>other[ ]info[ ]that[ ]might[ ]help)
+    | (?P<scenario>Chain[ ]exists[ ]of:|[ ]*+Possible[ ].*unsafe[ ]locking[ ]scenario)
+    | (?P<held>\d++[ ]locks?[ ]held[ ]by[ ]|locks[ ]held[ ]by[ ]|no[ ]locks[ ]held[ ]by[ ])
+    """,
+    re.VERBOSE,
+)
+"""The sentences of kernel/locking/lockdep.c that say what comes next."""
+_STAMP_INSIDE = re.compile(r"(?<=[({, ])\[ *+\d{1,10}\.\d{6}\](?:\[ *+[TC]\d{1,10}\])? ?")
+_IN_PIECES = re.compile(
+    r"(?P<index>(?:\n[ ]*(?:->[ ]\#\d++|\#\d++:))?)[ ]*\n[ ]*\([ ]*\n(?P<name>[^\n]++)\n\)"
+    r"(?P<usage>\{[^\n}]{1,16}\})\n?(?P<end>:(?=\n)|,[ ]at:)(?:(?<=at:)\n)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,93 +176,91 @@ def read_model(text: str) -> LockdepModel:
 
     What does not look as expected is left out, nothing is guessed.
     """
-    reading = _Reading()
-    for line in text.split("\n")[1:]:
-        reading.line(line)
-    reading.end_link()
-    return reading.model
+    return _Reading(_mended(text)).read()
+
+
+def _mended(text: str) -> str:
+    """Put lines together again that were printed in pieces.
+
+    From 4.9 on, printk() began a new line for each piece without KERN_CONT; lockdep.c got its KERN_CONT and
+    pr_cont() only by and by.
+    """
+    if "(\n" not in text and "([" not in text:
+        return text
+    return _IN_PIECES.sub(_joined, _STAMP_INSIDE.sub("", text))
+
+
+def _joined(pieces: re.Match[str]) -> str:
+    return f"{pieces['index'] or chr(10)} ({pieces['name']}){pieces['usage']}{pieces['end']} "
 
 
 class _Reading:
     """Where in the report the reader stands: the section that the last known sentence opened."""
 
-    _SECTIONS = (
-        (
-            re.compile(r".*(?:is trying to (?:acquire|lock)\b|just changed the state of lock|takes:)"),
-            "acquiring",
-        ),
-        (re.compile(r".*is freeing memory "), "acquiring"),
-        (re.compile(r"(?:but|and this) task is already holding"), "holding"),
-        (re.compile(r"which would create a new lock dependency"), "dependency"),
-        (
-            re.compile(r"but this new dependency connects .*-safe lock|but this lock was taken by another"),
-            "safe",
-        ),
-        (re.compile(r"to a .*-unsafe lock:|but this lock took another"), "unsafe"),
-        (re.compile(r"but this task is not holding:"), "nest"),
-        (re.compile(r"the existing dependency chain"), "chain"),
-        (
-            re.compile(r"the (?:shortest )?dependencies between (?:.*-safe lock and|2nd lock)"),
-            "near",
-        ),
-        (re.compile(r"the dependencies between the lock to be acquired"), "far"),
-        (re.compile(r"other info that might help"), "info"),
-        (re.compile(r"Chain exists of:|\s*Possible .*unsafe locking scenario"), "scenario"),
-        (re.compile(r"(?:\d+ locks? held by |locks held by |no locks held by )"), "held"),
-        (re.compile(r"stack backtrace:"), "stack"),
-    )
-
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.model = LockdepModel()
+        self._text = text
         self._section = ""
         self._link: tuple[int, LockClass] | None = None
         self._depth: int | None = None
-        self._trace: list[str] = []
+        self._link_at = 0
 
-    def line(self, text: str) -> None:
-        """Take one more line of text."""
-        if not text:
-            return
+    def read(self) -> LockdepModel:
+        """Go through the lines, without looking at each frame of each call trace."""
+        at = 0
+        while at < len(self._text):
+            last = self._text.find(_LAST_STACK, at)
+            end = last if last >= 0 else len(self._text)
+            for found in _LINES.finditer(self._text, at, end):
+                self._line(found["line"], found.start())
+            self._end_link(end)
+            if last < 0:
+                break
+            at = self._text.find(_MORE, last)
+            at = at if at >= 0 else len(self._text)
+            self.model.stack += [name for name, sure in stack.frames(self._text, last, at) if sure]
+        return self.model
+
+    def _line(self, text: str, at: int) -> None:
         task = _TASK.match(text)
         if task and self.model.pid is None:
             self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
-        for opening, name in self._SECTIONS:
-            if opening.match(text):
-                self._open(name)
-                break
+        if task and any(words in text for words in _ACQUIRING):
+            self._end_link(at)
+            self._section = "acquiring"
         else:
-            self._content(text)
-            return
+            opening = _OPENING.match(text)
+            if opening is None:
+                self._content(text, at)
+                return
+            self._end_link(at)
+            self._section = opening.lastgroup or ""
         if self._section in ("acquiring", "info", "scenario"):
-            self._content(text)
+            self._content(text, at)
 
-    def _open(self, name: str) -> None:
-        self.end_link()
-        self._section = name
-
-    def _content(self, text: str) -> None:
+    def _content(self, text: str, at: int) -> None:
         model = self.model
-        change = _CHANGE.match(text)
-        released = _RELEASED.search(text)
-        if change:
-            model.change = (change["old"], change["new"])
-        elif released:
+        if released := _RELEASED.search(text):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
+            self._section = "released"
+        elif change := _CHANGE.match(text):
+            model.change = (change["old"], change["new"])
         elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
             self._named(text)
         elif self._section == "chain":
-            self._chained(text)
+            self._chained(text, at)
         elif self._section in ("near", "far") and _DEPENDENCY.match(text):
             locks = classes_in(text)
             (model.near if self._section == "near" else model.far).extend(held.lock for held in locks)
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
+        elif self._section == "released" and model.acquiring is not None:
+            function = next((name for name, _ in stack.frames("\n" + text)), None)
+            model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
             model.held.extend(classes_in(text))
         elif self._section == "scenario":
             model.scenario.append(text)
-        elif self._section == "stack":
-            model.stack += [name for name, sure in stack.frames("\n" + text) if sure]
 
     def _named(self, text: str) -> None:
         found = classes_in(text)
@@ -248,24 +279,21 @@ class _Reading:
             model.dependency = (found[0].lock, found[1].lock)
         self._section = ""
 
-    def _chained(self, text: str) -> None:
+    def _chained(self, text: str, at: int) -> None:
         """Read `-> #1 (NAME){..}:`; interleaved output may put number and name on two lines."""
         link = _LINK.match(text)
         if link:
-            self.end_link()
+            self._end_link(at)
             self._depth = int(link["depth"][:4])
         if self._depth is not None and self._link is None:
             found = classes_in(text)
             if found:
-                self._link = (self._depth, found[0].lock)
-            return
-        if self._link is not None:
-            self._trace += [name for name, _ in stack.frames("\n" + text)]
+                self._link, self._link_at = (self._depth, found[0].lock), at
 
-    def end_link(self) -> None:
-        """Close the chain's link that is being read, if any."""
+    def _end_link(self, end: int) -> None:
+        """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            self.model.chain.append(Link(self._link[0], self._link[1], tuple(self._trace)))
+            trace = tuple([name for name, _ in stack.frames(self._text, self._link_at + 1, end)])
+            self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None
-        self._trace = []
