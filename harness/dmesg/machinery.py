@@ -50,17 +50,17 @@ _REPORTING = r"""
 """
 """What prints a report, checks on behalf of a sanitizer, or was put in by the compiler or a tracer."""
 _ENTRY = r"""
-  exc_\w+|asm_\w+|_*sysvec_\w+|common_interrupt|(?:smp_)?\w*apic_timer_interrupt|local_apic_timer_\w+
-| do_error_trap|do_trap\w*|do_invalid_op|invalid_op|error_entry|error_code|do_error|error_exit
-| paranoid_\w+|_*do_page_fault|page_fault|page_fault_oops|no_context|__bad_area\w*|do_user_addr_fault
-| do_kern_addr_fault|general_protection|do_general_protection|divide_error|double_fault
-| do_(?:divide_error|double_fault)|nmi|end_repeat_nmi|do_nmi|default_do_nmi|nmi_\w+
-| do_(?:mem|data)\w*_?abort|do_(?:DataAbort|PrefetchAbort)|__(?:dabt|pabt|irq|und)_\w+|do_undefinstr
-| do_translation_fault|do_bad_area|do_alignment\w*|do_sp_pc_abort|__do_kernel_fault|el[01]\w*
-| ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler|handle_exception|do_irq|__do_irq|do_IRQ
-| handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq|generic_handle_\w+|__handle_irq\w*
-| gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_\w+|do_syscall_\w+|do_int80\w*
-| do_fast_syscall_\w+|x64_sys_call|system_call\w*|invoke_syscall\w*
+  dump_cpu_task|segv|segv_handler|sig_handler\w*|hard_handler|exc_\w+|asm_\w+|_*sysvec_\w+
+| common_interrupt|(?:smp_)?\w*apic_timer_interrupt|local_apic_timer_\w+|do_error_trap|do_trap\w*
+| do_invalid_op|invalid_op|error_entry|error_code|do_error|error_exit|paranoid_\w+|_*do_page_fault
+| page_fault|page_fault_oops|no_context|__bad_area\w*|do_user_addr_fault|do_kern_addr_fault
+| general_protection|do_general_protection|divide_error|double_fault|do_(?:divide_error|double_fault)|nmi
+| end_repeat_nmi|do_nmi|default_do_nmi|nmi_\w+|do_(?:mem|data)\w*_?abort|do_(?:DataAbort|PrefetchAbort)
+| __(?:dabt|pabt|irq|und)_\w+|do_undefinstr|do_translation_fault|do_bad_area|do_alignment\w*
+| do_sp_pc_abort|__do_kernel_fault|el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
+| handle_exception|do_irq|__do_irq|do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
+| generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_\w+
+| do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call|system_call\w*|invoke_syscall\w*
 | syscall_\w*(?:exit|enter|trace|call|fastpath)\w*|do_program_check|program_check\w*|pgm_check\w*
 | monitor_event_\w+|ext_int_\w+|io_int_\w+|do_ext_irq|do_io_irq|handle_(?:page_fault|signal32|sys)\w*
 | hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn|__switch_to\w*|_?do_softirq\w*

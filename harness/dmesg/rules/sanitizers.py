@@ -37,6 +37,10 @@ def _kasan(found: Found) -> Findings:
     return _in_function(found, "KASAN", f" {access[1]}" if access else "")
 
 
+_IN_SLAB = re.compile(r"BUG .{1,80}: kasan: bad access detected")
+"""Until 4.8, `object_err()` printed the object of a KASAN report, as if the cache had found it."""
+
+
 def _kmsan(found: Found) -> Findings:
     return _in_function(found, "KMSAN")
 
@@ -107,6 +111,7 @@ RULES = (
         (b"BUG: KASAN: ", b"BUG: KASan: "),
         _kasan,
         End.BANNER,
+        _IN_SLAB,
     ),
     Rule(
         Kind.KMSAN,
