@@ -93,7 +93,11 @@ def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Ev
 def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str | None]:
     """Give CPU, pid and comm: what the rule found, else what the first line says that names the task."""
     cpu, pid, comm = findings.cpu, findings.pid, findings.comm
-    for process in _PROCESS.finditer(text):
+    at = -1
+    while (at := text.find("CPU: ", at + 1)) >= 0:
+        process = _PROCESS.match(text, at)
+        if process is None:
+            continue
         cpu = pid_of(process["cpu"]) if cpu is None else cpu
         pid = pid_of(process["pid"]) if pid is None else pid
         comm = comm or process["comm"]

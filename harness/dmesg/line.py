@@ -74,7 +74,7 @@ _TAGGED = _pattern(rb"\n" + _TAG)
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """A line without its stamps; `time` in seconds since boot.
 
@@ -86,7 +86,7 @@ class Line:
     caller: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run:
     """Consecutive lines of one caller, without stamps, each with a newline before it."""
 

@@ -14,7 +14,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
 from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, cut_long_lines, read_line, runs
@@ -38,9 +38,9 @@ _PREFACE = 12
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, _CUT, _BOOT)
-_SEARCH = BytesAhoCorasick(list(_ALL_WORDS), matchkind=MatchKind.LeftmostFirst)
-_CLOSE_SEARCH = BytesAhoCorasick([*_ALL_WORDS, _NMI], matchkind=MatchKind.LeftmostFirst)
+_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI)
+_SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
+"""Passes over text once, however many words there are."""
 _STALLS = frozenset({Kind.RCU_STALL, Kind.SOFT_LOCKUP, Kind.HARD_LOCKUP, Kind.HUNG_TASK, Kind.OTHER})
 
 
@@ -128,12 +128,13 @@ def _rules_for(words: frozenset[bytes]) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if words.intersection(rule.words))
 
 
-def _headline(line: str) -> tuple[Rule, re.Match[str]] | None:
+def _headline(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     """Find the rule whose headline this line is."""
+    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+    line = text.decode("utf-8", "replace")
     if KTAP.match(line):
         return None
-    raw = line.encode()
-    for rule in _rules_for(frozenset(word for word in WORDS if word in raw)):
+    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
         match = rule.pattern.match(line)
         if match is not None:
             return rule, match
@@ -189,7 +190,7 @@ class _Desk:
     def _run(self, run: Run, piece: Piece) -> None:
         at = lines = 0
         text = piece.text
-        for _, hit, _ in _CLOSE_SEARCH.find_matches_as_indexes(text):
+        for _, hit, _ in _SEARCH.find_matches_as_indexes(text):
             if hit < at:
                 continue
             start = text.rfind(b"\n", at, hit)
@@ -215,12 +216,9 @@ class _Desk:
         if _BOOT in text and (late.text if late else text).startswith(_BOOT):
             self.finish_all()
             return
-        said = text.decode("utf-8", "replace")
-        found = _headline(said)
-        if found is None and late is not None:
-            caller_there, said = late.caller, late.text.decode("utf-8", "replace")
-            found = _headline(said)
-            caller = caller_there if found else caller
+        found = _headline(text)
+        if found is None and late is not None and (found := _headline(late.text)):
+            caller = late.caller
         if found is None:
             self._plain(caller, line)
         else:

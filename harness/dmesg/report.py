@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -23,11 +24,27 @@ _STACK_PATIENCE = 3
 _MAX_BLANK = 40
 """More blank lines in a row end any report."""
 
-_PARTS = re.compile(
-    rb"(?: \n{1,%d}+ (?:%s|%s) [^\n]*+ )++" % (_MAX_BLANK + 1, PART.encode(), stack.FRAME.encode()),
-    re.VERBOSE,
-)
-_NEWLINES = re.compile(rb"\n++")
+_LINE_BREAK = rb"\n{1,%d}+" % (_MAX_BLANK + 1)
+_TOO_BLANK = b"\n" * (_MAX_BLANK + 2)
+
+
+@functools.cache
+def _parts(patience: int) -> re.Pattern[bytes]:
+    """Give what matches lines of a report, with no more foreign ones in a row between them."""
+    return re.compile(
+        rb"(?: (?:%s[^\n]++){0,%d}? %s (?:%s|%s) [^\n]*+ )++"
+        % (_LINE_BREAK, patience, _LINE_BREAK, PART.encode(), stack.FRAME.encode()),
+        re.VERBOSE,
+    )
+
+
+@functools.cache
+def _lines(number: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]++){%d}" % (_LINE_BREAK, number))
+
+
+_NEWLINES = re.compile(rb"\n*+")
+_TEXTS = re.compile(rb"\n[^\n]")
 _BANNER = re.compile(rb"\n={20,}+(?=\n|\Z)")
 _END_MARK = b"\n---[ end "
 _LAST_STACK = b"\nstack backtrace:"
@@ -36,7 +53,7 @@ _TWO_STACKS = "Nested lock was not taken"
 """`print_lock_nested_lock_not_held()` prints two of them: the end of the first is not the report's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
     """Consecutive lines of a report: each with a newline before it in `text`, with its stamps in `raw`."""
 
@@ -46,6 +63,8 @@ class Piece:
 
     def part(self, start: int, end: int, skipped: int) -> Piece:
         """Give the lines from `start`, after `skipped` lines, to `end`: both at a newline or at the end."""
+        if end - start == len(self.text):
+            return self
         lines = self.text.count(b"\n", start, end)
         return Piece(self.number + skipped, self.text[start:end], self.raw[skipped : skipped + lines])
 
@@ -115,27 +134,49 @@ class Report:
             return True
         self.last_number = piece.last_number
         text = piece.text
+        if self._blank and self._blank + _blank_lines(text) > _MAX_BLANK:
+            return True
         at, lines, stop = 0, 0, -1
         while at < len(text):
             if stop < at:
                 stop = self._stop(text, at)
-            blank = _blank_lines(text, at)
-            if blank + self._blank > _MAX_BLANK:
-                return True
-            parts = _PARTS.match(text, at, stop)
-            end = parts.end() if parts else _line_end(text, at + blank)
-            if at < stop:
-                end = min(end, stop)
-            part = piece.part(at, end, lines)
-            if parts or at == stop:
+            if at == stop:
+                end = _line_end(text, at)
+                part = piece.part(at, end, lines)
+                self._accept(part)
+                if self._ends_here():
+                    return True
+            elif parts := self._parts.match(text, at, stop):
+                end = parts.end()
+                part = piece.part(at, end, lines)
                 self._accept(part)
             else:
-                self._doubt(part, blank)
-            if self.cut or self._gives_up() or (at == stop and self._ends_here()):
+                end = self._foreign(text, at, stop)
+                part = piece.part(at, end, lines)
+                self._doubt(part)
+                if self._strikes > self._patience or _TOO_BLANK in part.text:
+                    return True
+            if self.cut:
                 return True
             at = end
             lines += len(part.raw)
         return False
+
+    @property
+    def _parts(self) -> re.Pattern[bytes]:
+        """What matches the next lines of the report."""
+        return _parts(0 if self._strikes or self._in_stack else self._patience)
+
+    def _foreign(self, text: bytes, at: int, stop: int) -> int:
+        """Give the end of the foreign lines that begin at `at`.
+
+        That is of the next where a part may follow it, else of all, as far as the report is patient.
+        """
+        if self._strikes or self._in_stack:
+            blank = _blank_lines(text, at)
+            return min(_line_end(text, at + blank), stop)
+        lines = _lines(self._patience + 1).match(text, at, stop)
+        return lines.end() if lines else stop
 
     def _stop(self, text: bytes, at: int) -> int:
         """Give the place of the next line that may be the end of the report, or the end of the text."""
@@ -164,24 +205,21 @@ class Report:
     def _is_lockdep(self) -> bool:
         return self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
 
-    def _gives_up(self) -> bool:
-        """Tell whether more foreign lines came in a row than a report is patient with."""
+    @property
+    def _patience(self) -> int:
         if not self._is_lockdep:
-            return self._strikes > _PATIENCE[self.rule.end]
-        if self._strikes <= _STACK_PATIENCE:
-            return False
+            return _PATIENCE[self.rule.end]
         if self._in_stack and stack.is_frame(self.pieces[-1].last_text.decode("utf-8", "replace")):
-            return True
-        return self._strikes > _LOCKDEP_PATIENCE
+            return _STACK_PATIENCE
+        return _LOCKDEP_PATIENCE
 
-    def _doubt(self, part: Piece, blank: int) -> None:
-        """Keep lines that belong to the report only if more of it follows: blank ones, and then another."""
+    def _doubt(self, part: Piece) -> None:
+        """Keep lines that belong to the report only if more of it follows."""
         self._doubtful.append(part)
-        if len(part.raw) > blank:
-            self._strikes += 1
-            self._blank = 0
-        else:
-            self._blank += blank
+        texts = len(_TEXTS.findall(part.text))
+        blank = len(part.text) - len(part.text.rstrip(b"\n"))
+        self._strikes += texts
+        self._blank = blank if texts else self._blank + blank
 
     def _accept(self, part: Piece) -> None:
         """Take lines, and those before them that were in doubt, as far as there is room."""
@@ -197,13 +235,11 @@ class Report:
         self._strikes = self._blank = 0
 
 
-def _blank_lines(text: bytes, at: int) -> int:
+def _blank_lines(text: bytes, at: int = 0) -> int:
     """Count the blank lines from `at` on, where a newline stands."""
     found = _NEWLINES.match(text, at)
-    if found is None:
-        return 0
-    newlines = found.end() - at
-    return newlines if found.end() == len(text) else newlines - 1
+    end = found.end() if found else at
+    return end - at if end == len(text) else end - at - 1
 
 
 def _line_end(text: bytes, at: int) -> int:
