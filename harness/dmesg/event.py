@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from harness.dmesg import stack
-from harness.dmesg.lockdep import Holder, LockClass, LockdepEvent, LockdepModel
+from harness.dmesg.lockdep import LockClass, LockdepEvent, LockdepModel
 from harness.dmesg.names import fingerprint
 from harness.dmesg.report import Piece, Report
 from harness.dmesg.rules.rule import End, Findings, Found, pid_of
@@ -18,7 +20,6 @@ _PROCESS = re.compile(
     r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
 )
 _OLD_PROCESS = re.compile(r"\nPid: (?P<pid>\d{1,10}), comm: (?P<comm>\S{1,32})")
-_RETURNS = re.compile(rb"\r(?=\n|\Z)")
 _EVIDENCE = 40
 """Lines within which registers or a trace must follow a headline that asks for evidence."""
 
@@ -48,9 +49,7 @@ def _text(pieces: Iterable[Piece]) -> str:
 def _raw(pieces: Iterable[Piece]) -> str:
     """Give the lines of pieces as they came, without the ends of lines of a DOS file."""
     raw = b"\n".join([line for piece in pieces for line in piece.raw])
-    if b"\r" in raw:
-        raw = _RETURNS.sub(b"", raw)
-    return raw.decode("utf-8", "replace")
+    return raw.replace(b"\r\n", b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _has_evidence(text: str) -> bool:
@@ -71,7 +70,9 @@ def _complete(report: Report, found: Found) -> bool:
 def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Event:
     kind = findings.kind or report.rule.kind
     cpu, pid, comm = _process(findings, text)
-    plain = Event(
+    model = findings.lockdep
+    make = Event if model is None else functools.partial(LockdepEvent, **_lockdep_fields(findings, model))
+    return make(
         kind=kind,
         subtype=findings.subtype,
         title=" ".join(findings.title.split())[:300],
@@ -87,7 +88,6 @@ def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Ev
         truncated=truncated,
         cycle=findings.cycle,
     )
-    return plain if findings.lockdep is None else _lockdep_event(plain, findings.lockdep)
 
 
 def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str | None]:
@@ -109,25 +109,23 @@ def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str
     return cpu, pid, comm
 
 
-def _lockdep_event(plain: Event, model: LockdepModel) -> LockdepEvent:
-    classes: dict[str, LockClass] = {}
-    holders: list[Holder] = [holder for holder in (model.acquiring, model.holding, *model.held) if holder]
+def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
+    holders = [holder for holder in (model.acquiring, model.holding, *model.held) if holder]
     named = [holder.lock for holder in holders] + [link.lock for link in model.chain] + model.near + model.far
+    classes: dict[str, LockClass] = {}
     for lock in (*named, model.safe, model.unsafe):
         if lock is not None:
             classes.setdefault(lock.name, lock)
     safe, unsafe = model.safe, model.unsafe
-    if plain.subtype == "irq_inversion" and model.acquiring is not None:
+    if findings.subtype == "irq_inversion" and model.acquiring is not None:
         safe, unsafe = safe or model.acquiring.lock, unsafe or model.acquiring.lock
-    fields = {name: getattr(plain, name) for name in Event.__dataclass_fields__}
-    return LockdepEvent(
-        **fields,
-        classes=tuple(classes.values()),
-        holders=tuple(model.held),
-        chain=tuple(model.chain),
-        safe=safe.name if safe else None,
-        unsafe=unsafe.name if unsafe else None,
-        usage_change=model.change,
-        scenario=tuple(model.scenario),
-        stack=tuple(model.stack),
-    )
+    return {
+        "classes": tuple(classes.values()),
+        "holders": tuple(model.held),
+        "chain": tuple(model.chain),
+        "safe": safe.name if safe else None,
+        "unsafe": unsafe.name if unsafe else None,
+        "usage_change": model.change,
+        "scenario": tuple(model.scenario),
+        "stack": tuple(model.stack),
+    }

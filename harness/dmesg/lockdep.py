@@ -7,6 +7,7 @@ Source: the `print_*()` functions of kernel/locking/lockdep.c, from 4.x to 7.x. 
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from harness.dmesg.names import function_name, lock_name, rotate
 from harness.words import Event
 
 _CLASS = re.compile(
-    r"\((?P<name>.+?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
+    r"\((?P<name>[^\n]{1,256}?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
     r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
 _LINK = re.compile(r"-> #(?P<depth>\d+)")
@@ -163,12 +164,13 @@ class LockdepEvent(Event):
 
 def classes_in(text: str) -> list[Holder]:
     """Read all lock classes of a line, each with the function that took it, if printed."""
-    found = []
-    for match in _CLASS.finditer(text):
-        wait = (int(match["outer"][:4]), int(match["inner"][:4])) if match["outer"] else None
-        lock = LockClass(lock_name(match["name"]), match["name"], match["usage"], wait)
-        found.append(Holder(lock, function_name(match["at"]) if match["at"] else None))
-    return found
+    return [_holder(*parts) for parts in _CLASS.findall(text)]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _holder(name: str, usage: str, outer: str, inner: str, at: str) -> Holder:
+    wait = (int(outer[:4]), int(inner[:4])) if outer else None
+    return Holder(LockClass(lock_name(name), name, usage, wait), function_name(at) if at else None)
 
 
 def read_model(text: str) -> LockdepModel:
@@ -218,7 +220,7 @@ class _Reading:
                 break
             at = self._text.find(_MORE, last)
             at = at if at >= 0 else len(self._text)
-            self.model.stack += [name for name, sure in stack.frames(self._text, last, at) if sure]
+            self.model.stack += stack.frames(self._text, last, at, sure=True)
         return self.model
 
     def _line(self, text: str, at: int) -> None:
@@ -255,7 +257,7 @@ class _Reading:
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
         elif self._section == "released" and model.acquiring is not None:
-            function = next((name for name, _ in stack.frames("\n" + text)), None)
+            function = next(iter(stack.frames("\n" + text)), None)
             model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
             model.held.extend(classes_in(text))
@@ -293,7 +295,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = tuple([name for name, _ in stack.frames(self._text, self._link_at + 1, end)])
+            trace = tuple(stack.frames(self._text, self._link_at + 1, end))
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

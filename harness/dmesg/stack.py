@@ -10,6 +10,7 @@ expression costs a fraction of a loop over lines.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 
 from harness.dmesg.machinery import MACHINERY, Names
@@ -56,13 +57,12 @@ def has_frames(text: str, start: int = 0) -> bool:
     return _FRAMES.search(text, start) is not None
 
 
-def frames(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[str, bool]]:
+def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = False) -> list[str]:
     """Give the functions of the call trace after the line at `start`, innermost first.
 
-    The second value is False for what the unwinder marked with `?`.
+    With `sure`, those are left out that the unwinder marked with `?`.
     """
-    for found in _FRAMES.finditer(text, start, len(text) if end is None else end):
-        yield function_name(found["name"]), found["guess"] is None
+    return [function_name(name) for guess, name in _FRAMES.findall(text, start, end) if not (sure and guess)]
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:
@@ -97,5 +97,5 @@ def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[
         if name:
             yield function_name(name), True
     for found in _CANDIDATES.finditer(text, start):
-        pointer, guess, name = found.group("pointer", "guess", "name")
+        pointer, guess, name = found.groups()
         yield function_name(pointer or name), guess is None

@@ -52,7 +52,7 @@ class Found:
         return stack.has_frames(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Findings:
     """What a rule read. `identity` is what, besides the kind, makes two reports the same bug.
 
