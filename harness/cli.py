@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
+import io
 import json
+import os
 import signal
 import sys
 import tempfile
+import textwrap
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,17 +25,19 @@ from rich.table import Table
 
 from harness import doctor
 from harness.build import KernelCache
-from harness.dmesg import parse, to_dict, to_text
+from harness.dmesg import Reader, to_dict, to_text
 from harness.engine import Engine, Prepared, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.plan import Plan, accelerator, load
 from harness.report.progress import progress
 from harness.report.terminal import print_results
 from harness.variants import AS_IS, catalogue
-from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
+from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import MODULE, workloads
 
 _T = TypeVar("_T")
+_PIECE = 1 << 20
+"""Bytes of a log that are read at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
   0   every cell is as expected; nothing was found
@@ -180,16 +186,46 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
 
 
 def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
+    events = (event for event in _events(args.log) if args.kind in (None, event.kind))
+    found = 0
     try:
-        data = sys.stdin.buffer.read() if args.log == "-" else Path(args.log).read_bytes()
+        for text in _as_json(events) if args.json else (to_text([event]) for event in events):
+            found += 1
+            print(text, end="", flush=True)
+        if args.json:
+            print("\n]" if found else "[]")
+        sys.stdout.flush()
+    except BrokenPipeError:  # who listens has heard enough; the exit code is still that of the whole log
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        found += sum(1 for _ in events)
+    return ExitCode.UNEXPECTED if found else ExitCode.OK
+
+
+def _as_json(events: Iterable[Event]) -> Iterator[str]:
+    """Give the pieces of a list, one an event, without its end."""
+    for number, event in enumerate(events):
+        value = textwrap.indent(json.dumps(to_dict(event), indent=1), " ")
+        yield ("[\n" if number == 0 else ",\n") + value
+
+
+def _events(log: str) -> Iterator[Event]:
+    """Read a log piece by piece, so that its size does not matter."""
+    reader = Reader()
+    try:
+        with _open_log(log) as file:
+            while piece := file.read1(_PIECE):
+                yield from reader.feed(piece)
     except OSError as error:
-        raise UserError(f"{args.log} cannot be read: {error.strerror}") from None
-    events = [event for event in parse(data) if args.kind in (None, event.kind)]
-    if args.json:
-        print(json.dumps([to_dict(event) for event in events], indent=1))
-    elif events:
-        print(to_text(events))
-    return ExitCode.UNEXPECTED if events else ExitCode.OK
+        raise UserError(f"{log} cannot be read: {error.strerror}") from None
+    yield from reader.close()
+
+
+def _open_log(log: str) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
+    if log != "-":
+        return Path(log).open("rb")
+    if sys.stdin is None or not isinstance(sys.stdin.buffer, io.BufferedIOBase):
+        raise UserError("standard input cannot be read: it is closed")
+    return contextlib.nullcontext(sys.stdin.buffer)
 
 
 def _variants(args: argparse.Namespace, console: Console) -> ExitCode:
