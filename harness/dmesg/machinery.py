@@ -103,7 +103,8 @@ _HELPERS = r"""
 | copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+|csum_and_copy_\w+
 | debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
 | atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
-| (?:arch_|__)?(?:test|set|clear)\w*_bit\w*|skb_(?:over_|under_)?panic|assfail|asswarn
+| (?:arch_|__)?(?:test|set|clear)\w*_bit\w*|skb_(?:over_|under_)?panic|assfail|asswarn|\w*assertfail
+| assertion_fail\w*
 """
 """Helpers that many call: copies, strings, lists, reference counts, debugging of objects."""
 _ALLOCATING = r"""

@@ -22,6 +22,7 @@ Call Trace:
 ---[ end trace 0000000000000000 ]---
 """
 PLACEHOLDERS = (
+    (r"%s:%[du]", "mm/word.c:1"),
     (r"%pSb?|%pBb?", "func+0x10/0x20"),
     (r"%ps", "func"),
     (r"%p[xK]?", "ffff888012345678"),

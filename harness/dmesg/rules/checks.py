@@ -9,6 +9,7 @@ kernel/locking/spinlock_debug.c, lib/smp_processor_id.c, `slab_bug()` in mm/slub
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 
@@ -51,6 +52,20 @@ _VARIABLE = re.compile(
     r" (?:on CPU#|in process|mm:|code: |at 0x|: \S+/|\[[0-9a-f]+\]).*|(?:[!:,.]|\{) .*|\{.*"
 )
 """From here on a message is different each time."""
+
+
+_CUT_OFF = re.compile(
+    r"(?P<oops>unable |kernel NULL)|(?P<atomic_sleep>sleeping|scheduling)|(?P<soft_lockup>soft lo)"
+    r"|(?P<kasan>KAS)|(?P<kmsan>KMS)|(?P<kcsan>KCS)|(?P<kfence>KFE)"
+)
+"""How messages of other kinds begin: here they arrive when the rest of the line was lost."""
+
+
+def _any_bug(found: Found) -> Findings:
+    """Read any other message: what it begins with may tell its kind even so."""
+    findings = _bug(found)
+    known = _CUT_OFF.match(found.match["what"])
+    return dataclasses.replace(findings, kind=Kind(known.lastgroup or "")) if known else findings
 
 
 def _bug(found: Found) -> Findings:
@@ -124,9 +139,9 @@ RULES = (
     # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
     Rule(
         Kind.BUG,
-        re.compile(r"BUG: (?!unable|KASAN|KCSAN|KMSAN|KFENCE|memory leak|MAX_)(?P<what>\S.*)"),
+        re.compile(r"BUG: (?P<what>\S.*)"),
         (b"BUG: ",),
-        _bug,
+        _any_bug,
         needs_evidence=True,
     ),
     Rule(

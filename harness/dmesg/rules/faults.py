@@ -155,11 +155,19 @@ def _panic(found: Found) -> Findings:
     )
 
 
+_NAME = r"[A-Za-z_$.][\w.$]*"
 _WARNING = re.compile(
-    r"(?:WARNING: (?:CPU: (?P<cpu>\d+) PID: (?P<pid>\d+) )?(?=(?:\S+:\d+ )?at )|Badness )"
-    r"(?:at )?(?P<file>[^\s:]+:\d+)?(?: ?at )?(?: ?(?P<name>[A-Za-z_$.][\w.$]*)\+0x\S*)?"
-    r"(?:, CPU#(?P<cpu2>\d+): (?P<comm>.{1,32})/(?P<pid2>\d+)$)?"
+    rf"""
+    (?: WARNING:[ ](?:CPU:[ ](?P<cpu>\d+)[ ]PID:[ ](?P<pid>\d+)[ ]at[ ]
+      | (?:at[ ])?(?=[^\s:]+\.\w\w?:\d+(?:[ ]at[ ]|$) | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
+    | Badness[ ]at[ ]
+    )
+    (?P<file>[^\s:]+:\d+)?(?:[ ]?at)?(?:[ ]?(?P<name>{_NAME})\+0x\S*)?
+    (?:,[ ]CPU\#(?P<cpu2>\d+):[ ](?P<comm>.{{1,32}})/(?P<pid2>\d+)$)?
+    """,
+    re.VERBOSE,
 )
+"""`WARNING: at FILE:LINE FUNCTION()` until 3.11, `WARNING: FILE:LINE at FUNCTION, ...` in 7.2."""
 _UNWINDER = re.compile(
     r"WARNING: (?P<what>kernel stack (?:regs|frame pointer)|can't access (?:iret )?registers"
     r"|can't dereference (?:iret )?registers|stack going in the wrong direction|stack recursion)"
