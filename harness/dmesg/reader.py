@@ -9,6 +9,7 @@ again.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from bisect import bisect_left
@@ -141,6 +142,23 @@ def _headline(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     return None
 
 
+def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
+    """Find a headline behind what else stands on its line: half a stamp, a program's unfinished line.
+
+    People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
+    """
+    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+    line = text.decode("utf-8", "replace")
+    if KTAP.match(line) or line.startswith("---[ end "):
+        return None
+    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
+        found = None if rule.needs_evidence else rule.pattern.search(line)
+        match = rule.pattern.match(line[found.start() :]) if found else None
+        if match is not None:
+            return dataclasses.replace(rule, needs_evidence=True), match
+    return None
+
+
 @dataclass
 class _Desk:
     """Sorts lines to the open reports of their streams."""
@@ -219,6 +237,10 @@ class _Desk:
         found = _headline(text)
         if found is None and late is not None and (found := _headline(late.text)):
             caller = late.caller
+        if caller in self._preface and found and found[0].minor:  # what a WARN says
+            found = None
+        elif found is None and not self._live(caller, line.number):
+            found = _headline_within(text)
         if found is None:
             self._plain(caller, line)
         else:

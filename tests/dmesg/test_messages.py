@@ -68,3 +68,19 @@ def test_talk_is_none(row: tuple[str, ...]) -> None:
 
 def test_every_kind_has_a_message() -> None:
     assert {row[1] for row in EVENTS} == {str(kind) for kind in Kind}
+
+
+@pytest.mark.parametrize("rubbish", ["[   12.34 ", "[   12.345678] \ufffd\ufffd", "executing program"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "BUG: KASAN: use-after-free in func+0x10/0x20",
+        "WARNING: possible recursive locking detected",
+        "WARNING: CPU: 0 PID: 77 at mm/word.c:1 func+0x10/0x20",
+        "Unable to handle kernel paging request at virtual address 12345678",
+        "tester: page allocation failure: order:1, mode:0x0",
+    ],
+)
+def test_headlines_are_found_behind_rubbish(message: str, rubbish: str) -> None:
+    assert [event.line for event in parse(f"quiet\n{rubbish}{message}{TRACE}")] == [2]
+    assert parse(f"quiet\n{rubbish}{message}\nsomebody talks of it\n") == []

@@ -159,7 +159,8 @@ _NAME = r"[A-Za-z_$.][\w.$]*"
 _WARNING = re.compile(
     rf"""
     (?: WARNING:[ ](?:CPU:[ ](?P<cpu>\d+)[ ]PID:[ ](?P<pid>\d+)[ ]at[ ]
-      | (?:at[ ])?(?=[^\s:]+\.\w\w?:\d+(?:[ ]at[ ]|$) | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
+      | (?:at[ ])?(?=[^\s:]+\.\w\w?:\d+(?:[ ]at[ ]|$)
+                   | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
     | Badness[ ]at[ ]
     )
     (?P<file>[^\s:]+:\d+)?(?:[ ]?at)?(?:[ ]?(?P<name>{_NAME})\+0x\S*)?
