@@ -53,7 +53,8 @@ def _raw(pieces: Iterable[Piece]) -> str:
 
 
 def _has_evidence(text: str) -> bool:
-    beginning = "\n".join(text.split("\n", _EVIDENCE)[:_EVIDENCE])
+    """Tell whether registers or a call trace follow the headline closely."""
+    beginning = "\n".join(["", *text.split("\n", _EVIDENCE)[1:_EVIDENCE]])
     return any((_PROCESS.search(beginning), _OLD_PROCESS.search(beginning), stack.has_frames(beginning)))
 
 

@@ -78,7 +78,6 @@ def test_every_kind_has_a_message() -> None:
         "WARNING: possible recursive locking detected",
         "WARNING: CPU: 0 PID: 77 at mm/word.c:1 func+0x10/0x20",
         "Unable to handle kernel paging request at virtual address 12345678",
-        "tester: page allocation failure: order:1, mode:0x0",
     ],
 )
 def test_headlines_are_found_behind_rubbish(message: str, rubbish: str) -> None:
