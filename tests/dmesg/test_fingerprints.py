@@ -143,7 +143,7 @@ def test_the_order_of_a_cycle_matters(cycle: list[str], boot: Boot) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(_WORDS.map("do_{}".format), _WORDS.map("do_{}".format), _BOOTS, _BOOTS)
+@given(_WORDS.map("guilty_{}".format), _WORDS.map("guilty_{}".format), _BOOTS, _BOOTS)
 def test_an_oops_is_told_by_its_function(one: str, other: str, here: Boot, there: Boot) -> None:
     first, second = _Printer(here).oops(one), _Printer(there).oops(other)
     assert (first.function, second.function) == (one, other)
