@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -48,7 +49,7 @@ def _text(pieces: Iterable[Piece]) -> str:
 
 def _raw(pieces: Iterable[Piece]) -> str:
     """Give the lines of pieces as they came, without the ends of lines of a DOS file."""
-    raw = b"\n".join([line for piece in pieces for line in piece.raw])
+    raw = b"\n".join(itertools.chain.from_iterable([piece.raw for piece in pieces]))
     return raw.replace(b"\r\n", b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 

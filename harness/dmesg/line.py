@@ -18,15 +18,19 @@ from dataclasses import dataclass
 MAX_LINE = 8192
 """Bytes of a line that are read; printk itself never writes more than 1 KiB at once."""
 
-_NOISE = bytes({*range(0x20), 0x7F} - {0x07, 0x09, 0x0A, 0x0D, 0x1B})
+_SPECIAL = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
+_NOISE = bytes(set(_SPECIAL) - {0x07, 0x0D, 0x1B})
 _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])?"
 )
 
 _TIME = rb"\[[ ]*+\d{1,10}\.\d{6}\]"
+_SHORT_TIME = rb"\[[ \d]{5}\.\d{6}\]"
+"""As `print_time()` writes it on the first day: always of the same width."""
 _CALLER = rb"\[[ ]*+[TC]\d{1,10}\]"
 _STAMP = rb"""
-  (?: \[[ ]*+(?P<time>\d{1,10}\.\d{1,9})(?:[ ]<[ \d.+]{1,24}>)?\] (?:\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
+  (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:[ ]<[ \d.+]{1,24}>)?\]
+      (?:\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
     | \[[ ]*+(?P<only>[TC]\d{1,10})\]
   ) (?:[ ]|(?=\s|\Z))
 """
@@ -66,11 +70,15 @@ _RUNS = _pattern(
       (?: \n %(time)s (?P=stamp) (?=[ \n]|\Z) [^\n]*+ )*+
     | (?: \n (?! %(time)s (?:%(caller)s)? (?=[ \n]|\Z) ) [^\n]*+ )++
     """
-    % {b"time": _TIME, b"caller": _CALLER}
+    % {b"time": _SHORT_TIME, b"caller": _CALLER}
 )
-"""Consecutive lines with a time alone, or with a time and the same caller, or with anything else."""
+"""Consecutive lines with a short time alone, or with that and the same caller, or with anything else."""
+_LONG_RUNS = _pattern(_RUNS.pattern.replace(_SHORT_TIME, _TIME))
+"""The same with times of any width."""
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 _TAGGED = _pattern(rb"\n" + _TAG)
+_SHORT_WIDTH = len("[    1.234567] ")
+_SPACED = (b" \n", b"\t\n", b"\r\n")
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
@@ -116,8 +124,19 @@ def read_line(raw: bytes) -> Line:
         time, caller = stamp["time"], stamp["caller"] or stamp["only"] or caller
         tag = _TAGS.match(body, stamp.end())
         at = tag.end() if tag else stamp.end()
-    seconds = float(time) if time else int(micros) / 1e6 if micros else None
+    seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None
     return Line(body[at:].rstrip(), seconds, caller)
+
+
+def read_time(raw: bytes) -> float | None:
+    """Give the time of the stamp of a line, or else of the last stamp in the middle of it."""
+    stamp = _STAMPS.match(raw)
+    if stamp and stamp["time"]:
+        return float(stamp["time"].replace(b" ", b""))
+    time = read_line(raw).time
+    if time is None and (late := after_late_stamp(raw)):
+        return late.time
+    return time
 
 
 def after_late_stamp(text: bytes) -> Line | None:
@@ -136,29 +155,48 @@ def cut_long_lines(block: bytes) -> bytes:
 
 def runs(block: bytes) -> list[Run]:
     """Read whole lines, of which none is too long, without the last newline, and sort them into runs."""
-    tagged = b"kernel:" in block
     found: list[Run] = []
     for match in _RUNS.finditer(b"\n" + _clean(block)):
-        lines = match[0].split(b"\n")
+        text = match[0]
         stamp = match["stamp"]
         if stamp:
-            run = Run(stamp.strip(b"[ ]"), _joined([line.partition(stamp)[2][1:] for line in lines]))
+            width = _SHORT_WIDTH + len(stamp)
+            lines = [line[width:] for line in text.split(b"\n")]
+            found += _checked(Run(stamp.strip(b"[ ]"), b"\n".join(lines)), text)
         elif match["timed"]:
-            run = Run(None, _joined([line.partition(b"] ")[2] for line in lines]))
-        elif _UNUSUAL.search(match[0]):
-            run = None
+            lines = [line[_SHORT_WIDTH:] for line in text.split(b"\n")]
+            found += _checked(Run(None, b"\n".join(lines)), text)
+        elif _UNUSUAL.search(text):
+            found += _long_runs(text)
         else:
-            run = Run(None, _joined(lines))
-        if run is None or (tagged and _TAGGED.search(run.text)):
-            found += _runs_of_any_shape(lines[1:])
-        else:
-            found.append(run)
+            found += _checked(Run(None, text), text)
     return found
 
 
-def _joined(lines: list[bytes]) -> bytes:
-    """Join lines, the first of which is empty, without the spaces at their ends."""
-    return b"\n".join([line.rstrip() for line in lines])
+def _long_runs(text: bytes) -> list[Run]:
+    """Do the same for lines whose times are not short, or which have stamps of other shapes."""
+    found: list[Run] = []
+    for match in _LONG_RUNS.finditer(text):
+        lines = match[0].split(b"\n")
+        stamp = match["stamp"]
+        if stamp:
+            lines = [line.partition(stamp)[2][1:] for line in lines]
+            found += _checked(Run(stamp.strip(b"[ ]"), b"\n".join(lines)), match[0])
+        elif match["timed"]:
+            lines = [line.partition(b"] ")[2] for line in lines]
+            found += _checked(Run(None, b"\n".join(lines)), match[0])
+        else:
+            found += _runs_of_any_shape(lines[1:])
+    return found
+
+
+def _checked(run: Run, text: bytes) -> list[Run]:
+    """Take the spaces off the ends of lines, and look for a tag behind the stamp."""
+    if b"kernel:" in text and _TAGGED.search(run.text):
+        return _runs_of_any_shape(text[1:].split(b"\n"))
+    if run.text.endswith((b" ", b"\t", b"\r")) or any(map(run.text.__contains__, _SPACED)):
+        run.text = b"\n".join([line.rstrip() for line in run.text.split(b"\n")])
+    return [run]
 
 
 def _runs_of_any_shape(lines: list[bytes]) -> list[Run]:
@@ -170,11 +208,14 @@ def _runs_of_any_shape(lines: list[bytes]) -> list[Run]:
 
 def _clean(block: bytes) -> bytes:
     """Take noise, colours and what was overwritten off all lines."""
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    if len(block.translate(None, _SPECIAL)) == len(block):
+        return block
     block = block.translate(None, _NOISE)
     if b"\x1b" in block:
         block = _ESCAPES.sub(b"", block)
-    if b"\x07" in block:
-        block = block.replace(b"\x07", b"")
-    if block.count(b"\r") > block.count(b"\r\n") + block.endswith(b"\r"):
+    block = block.replace(b"\x07", b"").replace(b"\r\n", b"\n")
+    if b"\r" in block:
         block = _OVERWRITTEN.sub(b"\n", b"\n" + block)[1:]
     return block

@@ -224,10 +224,10 @@ class _Reading:
         return self.model
 
     def _line(self, text: str, at: int) -> None:
-        task = _TASK.match(text)
+        task = _TASK.match(text) if "/" in text else None
         if task and self.model.pid is None:
             self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
-        if task and any(words in text for words in _ACQUIRING):
+        if task and any(map(text.__contains__, _ACQUIRING)):
             self._end_link(at)
             self._section = "acquiring"
         else:
@@ -242,7 +242,7 @@ class _Reading:
 
     def _content(self, text: str, at: int) -> None:
         model = self.model
-        if released := _RELEASED.search(text):
+        if "trying to " in text and (released := _RELEASED.search(text)):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
             self._section = "released"
         elif change := _CHANGE.match(text):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, cut_long_lines, read_line, runs
+from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, cut_long_lines, read_time, runs
 from harness.dmesg.report import Piece, Report
 from harness.dmesg.rules import KTAP, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
@@ -257,9 +257,7 @@ class _Desk:
         preface = self._preface.pop(caller, [])
         if preface and line.number - preface[-1].last_number > _STALE:
             preface = []
-        time = read_line(line.raw[0]).time
-        if time is None and (late := after_late_stamp(line.raw[0])):
-            time = late.time
+        time = read_time(line.raw[0])
         headline = Piece(line.number, b"\n" + match.string.encode("utf-8", "replace"), line.raw)
         self._open[caller] = Report(rule, match, time, tuple(preface), [headline], line.number)
 

@@ -110,6 +110,10 @@ class Report:
     _blank: int = 0
     """Blank lines at the end of the doubtful ones."""
     _in_stack: bool = False
+    _is_lockdep: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._is_lockdep = self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
 
     def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
@@ -203,10 +207,6 @@ class Report:
         return self.marked
 
     @property
-    def _is_lockdep(self) -> bool:
-        return self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
-
-    @property
     def _patience(self) -> int:
         if not self._is_lockdep:
             return _PATIENCE[self.rule.end]
@@ -224,7 +224,7 @@ class Report:
 
     def _accept(self, part: Piece) -> None:
         """Take lines, and those before them that were in doubt, as far as there is room."""
-        for piece in (*self._doubtful, part):
+        for piece in (*self._doubtful, part) if self._doubtful else (part,):
             self._size += sum(map(len, piece.raw)) + len(piece.raw)
             if self._size > MAX_REPORT:
                 self.cut = True
@@ -232,8 +232,9 @@ class Report:
                 return
             self._lines += len(piece.raw)
             self.pieces.append(piece)
-        self._doubtful = []
-        self._strikes = self._blank = 0
+        if self._doubtful:
+            self._doubtful = []
+            self._strikes = self._blank = 0
 
 
 def _blank_lines(text: bytes, at: int = 0) -> int:
