@@ -107,9 +107,10 @@ _SORT = re.compile("|".join(f"(?P<s{at}>{sort[0]})" for at, sort in enumerate(_O
 
 def _oops_sort(text: str) -> tuple[str, str]:
     """Sort by the headline, then by the die line, where `Unable to handle kernel access` says too little."""
-    head, _, rest = text.partition("\n")
-    die = re.search(r"^.{0,120}\[#\d+\]", rest, re.MULTILINE)
-    for line in (head, die[0] if die else ""):
+    head = text.partition("\n")[0]
+    count = text.find("[#", len(head))
+    die = text[text.rfind("\n", 0, count) + 1 : count] if count >= 0 else ""
+    for line in (head, die[:200]):
         found = _SORT.search(line)
         if found and found.lastgroup:
             return _OOPS_SORTS[int(found.lastgroup[1:])][1:]
