@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Prints how fast consoles are read, beside `grep -c` and a loop over lines, on the same bytes in the same call.
+"""Prints how fast consoles are read, beside `grep -c` and a loop over lines, on the same bytes in one call.
 
 The figures depend on the machine, the ratios do not. "Read" means all of it: every event with kind, title,
 function, fingerprint and raw text, and its values as `to_dict()` gives them. All times are of one core: the
