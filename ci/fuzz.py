@@ -2,10 +2,10 @@
 """Fuzzes the console reader, guided by coverage: `fuzz.py SECONDS [FOLDER]`.
 
 Every input is read whole and in pieces. It is a finding when anything is raised, when pieces make a
-difference, when an event is not sane, or when reading takes longer than its size allows. FOLDER keeps what was
-learnt and what was found; without it, the fuzzer starts from the corpus of the tests each time. Exit codes:
-0 nothing was found, 1 something was, 3 it did not run. That there is no fuzzer for this Python or machine is
-said, and is no failure.
+difference, when an event is not sane, or when reading takes longer than its size allows. FOLDER keeps what
+was learnt and what was found; without it, the fuzzer starts from the corpus of the tests each time. Exit
+codes: 0 nothing was found, 1 something was, 3 it did not run. That there is no fuzzer for this Python or
+machine is said, and is no failure.
 """
 
 from __future__ import annotations

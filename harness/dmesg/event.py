@@ -48,9 +48,9 @@ def _text(pieces: Iterable[Piece]) -> str:
 
 
 def _raw(pieces: Iterable[Piece]) -> str:
-    """Give the lines of pieces as they came, without the ends of lines of a DOS file."""
+    """Give the lines of pieces as they came."""
     raw = b"\n".join(itertools.chain.from_iterable([piece.raw for piece in pieces]))
-    return raw.replace(b"\r\n", b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+    return raw.decode("utf-8", "replace")
 
 
 def _has_evidence(text: str) -> bool:

@@ -78,6 +78,8 @@ _LONG_RUNS = _pattern(_RUNS.pattern.replace(_SHORT_TIME, _TIME))
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 _TAGGED = _pattern(rb"\n" + _TAG)
 _SHORT_WIDTH = len("[    1.234567] ")
+_FEW_SPACES = 8
+"""So many spaces at the ends of lines are usual: `print_tainted()` pads with them."""
 _SPACED = (b" \n", b"\t\n", b"\r\n")
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
@@ -145,16 +147,18 @@ def after_late_stamp(text: bytes) -> Line | None:
     return read_line(text[late.start() :]) if late else None
 
 
-def cut_long_lines(block: bytes) -> bytes:
-    """Leave no more of any line than is read."""
+def whole_lines(block: bytes) -> bytes:
+    """Prepare whole lines to be read: without what is too long, DOS line ends, and the last newline."""
     half = MAX_LINE // 2
     if any(block.find(b"\n", at, at + half) < 0 for at in range(0, len(block) - half, half)):
-        return b"\n".join([line[:MAX_LINE] for line in block.split(b"\n")])
-    return block
+        block = b"\n".join([line[:MAX_LINE] for line in block.split(b"\n")])
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+    return block[:-1]
 
 
 def runs(block: bytes) -> list[Run]:
-    """Read whole lines, of which none is too long, without the last newline, and sort them into runs."""
+    """Read what `whole_lines()` gave, and sort it into runs."""
     found: list[Run] = []
     for match in _RUNS.finditer(b"\n" + _clean(block)):
         text = match[0]
@@ -194,8 +198,14 @@ def _checked(run: Run, text: bytes) -> list[Run]:
     """Take the spaces off the ends of lines, and look for a tag behind the stamp."""
     if b"kernel:" in text and _TAGGED.search(run.text):
         return _runs_of_any_shape(text[1:].split(b"\n"))
-    if run.text.endswith((b" ", b"\t", b"\r")) or any(map(run.text.__contains__, _SPACED)):
-        run.text = b"\n".join([line.rstrip() for line in run.text.split(b"\n")])
+    text = run.text
+    for _ in range(_FEW_SPACES):
+        if b" \n" not in text:
+            break
+        text = text.replace(b" \n", b"\n")
+    if text.endswith((b" ", b"\t", b"\r")) or any(map(text.__contains__, _SPACED)):
+        text = b"\n".join([line.rstrip() for line in text.split(b"\n")])
+    run.text = text
     return [run]
 
 
@@ -208,8 +218,6 @@ def _runs_of_any_shape(lines: list[bytes]) -> list[Run]:
 
 def _clean(block: bytes) -> bytes:
     """Take noise, colours and what was overwritten off all lines."""
-    if b"\r" in block:
-        block = block.replace(b"\r\n", b"\n").removesuffix(b"\r")
     if len(block.translate(None, _SPECIAL)) == len(block):
         return block
     block = block.translate(None, _NOISE)

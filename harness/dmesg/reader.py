@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, cut_long_lines, read_time, runs
+from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, read_time, runs, whole_lines
 from harness.dmesg.report import Piece, Report
 from harness.dmesg.rules import KTAP, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
@@ -113,7 +113,7 @@ class Reader:
                 at = start
             end = _line_end(block, at, size)
             size = min(max(2 * size, _WINDOWS[0]), _WINDOWS[1])
-            self._number += self._desk.window(self._number, block[at : end - 1])
+            self._number += self._desk.window(self._number, block[at:end])
             at = end
         self._number += block.count(b"\n", at)
 
@@ -195,7 +195,7 @@ class _Desk:
 
     def window(self, number: int, block: bytes) -> int:
         """Take whole lines, the first of which has this number; give how many there were."""
-        block = cut_long_lines(block)
+        block = whole_lines(block)
         raw = block.split(b"\n")
         at = 0
         for run in runs(block):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dmesg.line import MAX_LINE, after_late_stamp, cut_long_lines, read_line, runs
+from harness.dmesg.line import MAX_LINE, after_late_stamp, read_line, runs, whole_lines
 
 TEXT = "BUG: soft lockup - CPU#1 stuck for 22s! [x:7]"
 
@@ -60,8 +60,8 @@ def test_indentation_stays() -> None:
 
 def test_long_lines_are_cut() -> None:
     assert len(read_line(b"\xff" + b"x" * (2 * MAX_LINE)).text) == MAX_LINE
-    block = b"a\n" + b"x" * (3 * MAX_LINE) + b"\nb"
-    assert cut_long_lines(block) == b"a\n" + b"x" * MAX_LINE + b"\nb"
+    block = b"a\n" + b"x" * (3 * MAX_LINE) + b"\nb\n"
+    assert whole_lines(block) == b"a\n" + b"x" * MAX_LINE + b"\nb"
 
 
 def test_a_kernel_line_behind_a_prompt_is_found() -> None:
@@ -108,5 +108,7 @@ LINES = st.lists(
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
     block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])
     alone = [read_line(line) for line in block.split(b"\n")]
-    together = [(run.caller, text) for run in runs(block) for text in run.text[1:].split(b"\n")]
+    together = [
+        (run.caller, text) for run in runs(whole_lines(block + b"\n")) for text in run.text[1:].split(b"\n")
+    ]
     assert together == [(line.caller, line.text) for line in alone]
