@@ -36,8 +36,10 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
     if report.rule.needs_evidence and not _has_evidence(text):
         return None
     findings = report.rule.read(found)
-    truncated = report.cut or not (
-        report.marked or (interrupted and found.has_frames) or _complete(report, found)
+    truncated = (
+        report.cut
+        or findings.truncated
+        or not (report.marked or (interrupted and found.has_frames) or _complete(report, found))
     )
     return _event(report, findings, text, truncated)
 

@@ -77,25 +77,27 @@ def guilty(
     """Name the function to blame: the first that is not in `skip`, after the line at `start`.
 
     `first` holds candidates that the headline itself names, in order. The instruction pointer counts as a
-    frame. Frames that the unwinder doubted (`?`) are taken only where nothing else is left; machinery itself
-    only if there is nothing but that.
+    frame. Frames that the unwinder doubted (`?`) are taken only where no sure one is left; machinery only if
+    there is nothing else, and only where the headline or the instruction pointer names it: a trace of nothing
+    but machinery was cut off before it came to the point.
     """
     doubted: str | None = None
     machinery: str | None = None
-    for name, sure in _candidates(text, first, start):
-        if skip.match(name):
-            machinery = machinery or name
-        elif sure:
-            return name
-        else:
+    for name, sure, pointed in _candidates(text, first, start):
+        if not skip.match(name):
+            if sure:
+                return name
             doubted = doubted or name
+        elif pointed:
+            machinery = machinery or name
     return doubted or machinery
 
 
-def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool]]:
+def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool]]:
+    """Give names, whether they are sure, and whether they are more than a frame of a trace."""
     for name in first:
         if name:
-            yield function_name(name), True
+            yield function_name(name), True, True
     for found in _CANDIDATES.finditer(text, start):
         pointer, guess, name = found.groups()
-        yield function_name(pointer or name), guess is None
+        yield function_name(pointer or name), guess is None, pointer is not None

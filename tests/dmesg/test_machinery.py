@@ -82,13 +82,13 @@ CASES = [
     (machinery.SLEEPERS, "dump_stack ___might_sleep __might_sleep mutex_lock_nested guilty", "guilty"),
     (machinery.SLEEPERS, "__might_resched __kmem_cache_alloc_node kmalloc_trace guilty", "guilty"),
     (machinery.SLEEPERS, "__schedule_bug __schedule schedule schedule_timeout msleep guilty", "guilty"),
-    # Without anything else, machinery itself.
-    (machinery.MACHINERY, "dump_stack panic", "dump_stack"),
+    # Cut off before it came to the point.
+    (machinery.MACHINERY, "dump_stack panic", None),
 ]
 
 
 @pytest.mark.parametrize(("names", "trace", "guilty"), CASES, ids=lambda value: str(value)[-40:])
-def test_the_guilty_function(names: Names, trace: str, guilty: str) -> None:
+def test_the_guilty_function(names: Names, trace: str, guilty: str | None) -> None:
     text = "".join(f"\n {name}+0x10/0x20" for name in trace.split())
     assert stack.guilty("head" + text, names) == guilty
 
@@ -113,3 +113,8 @@ def test_names_are_matched_whole(name: str) -> None:
 def test_a_name_in_doubt_is_taken_only_without_a_sure_one() -> None:
     assert stack.guilty("head\n ? maybe+0x1/0x2\n sure+0x1/0x2") == "sure"
     assert stack.guilty("head\n ? maybe+0x1/0x2\n dump_stack+0x1/0x2") == "maybe"
+
+
+def test_a_pointer_into_machinery_is_better_than_nothing() -> None:
+    assert stack.guilty("head\nRIP: 0010:_raw_spin_lock+0x1/0x2\n lock_acquire+0x1/0x2") == "_raw_spin_lock"
+    assert stack.guilty("head", first=("memcpy",)) == "memcpy"

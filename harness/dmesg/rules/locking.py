@@ -8,6 +8,7 @@ frame `[ INFO: ... ]` or `[ BUG: ... ]` where `WARNING: ` stands now.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -227,6 +228,33 @@ def _sort(found: Found) -> _Sort:
     return _BY_NAME[found.match.lastgroup or ""]
 
 
+_INSIDE = (
+    r"(?P<circular>.{1,32}/\d+ is trying to acquire lock:$)"
+    r"|(?P<irq_order>.{1,32}/\d+ \[HC.{1,40}\] is trying to acquire:$)"
+    r"|(?P<inconsistent_state>inconsistent \{[\w-]{4,24}\} -> \{[\w-]{4,24}\} usage)"
+    r"|(?P<irq_inversion>.{1,32}/\d+ just changed the state of lock:$)"
+    r"|(?P<wait_context>.{1,32}/\d+ is trying to lock:$)"
+    r"|(?P<unlock_balance>.{1,32}/\d+ is trying to release lock \()"
+    r"|(?P<lock_freed>.{1,32}/\d+ is freeing memory \S+, with a lock still held there!)"
+    r"|(?P<suspicious_rcu>[\w./-]{1,200}:\d+ suspicious rcu_\w+\(\) usage!)"
+    r"|(?P<non_static_key>[Tt]he code is fine but needs lockdep annotation)"
+)
+"""The first sentence below each headline: all there is where a log begins, or was damaged, in between."""
+_NO_NESTING = re.compile(r"^ May be due to missing lock nesting notation", re.MULTILINE)
+_NOT_NESTED = re.compile(r"^but this task is not holding:", re.MULTILINE)
+
+
+def _beheaded(found: Found) -> Findings:
+    """Read a report without its headline; two sentences are common to two reports each."""
+    sort = _sort(found)
+    if sort.subtype == "circular" and _NO_NESTING.search(found.text):
+        sort = _BY_NAME["recursive"]
+    elif sort.subtype == "wait_context" and _NOT_NESTED.search(found.text):
+        sort = _BY_NAME["nested_not_taken"]
+    findings = sort.read(Found(found.match, "\n" + found.text, found.before))
+    return dataclasses.replace(findings, truncated=True)
+
+
 RULES = (
     # One expression for all: lines with its words are looked at often.
     Rule(
@@ -267,5 +295,29 @@ RULES = (
         (b"BUG: MAX_", b"invalid subclass: ", b"has not been registered!"),
         gave_up,
         absorbs=re.compile(r"WARNING: .*lockdep\.c"),
+    ),
+    Rule(
+        Kind.LOCKDEP,
+        re.compile(_INSIDE),
+        (
+            b" is trying to acquire",
+            b"inconsistent {",
+            b" just changed the state of",
+            b" is trying to lock:",
+            b" is trying to release lock",
+            b"with a lock still held there",
+            b" suspicious rcu_",
+            b"needs lockdep annotation",
+        ),
+        _beheaded,
+        minor=True,
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.LOCKDEP,
+        re.compile(r"(?P<held_returning_to_user>.{1,32}/\d+ is leaving the kernel with locks still held!)"),
+        (b" with locks still held",),
+        _beheaded,
+        minor=True,
     ),
 )

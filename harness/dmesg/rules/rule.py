@@ -56,7 +56,8 @@ class Found:
 class Findings:
     """What a rule read. `identity` is what, besides the kind, makes two reports the same bug.
 
-    `kind` stands where the report turned out to be of another kind than its headline's rule says.
+    `kind` stands where the report turned out to be of another kind than its headline's rule says; `truncated`
+    where its beginning is lost.
     """
 
     subtype: str
@@ -69,6 +70,7 @@ class Findings:
     cycle: tuple[str, ...] = ()
     lockdep: LockdepModel | None = None
     kind: Kind | None = None
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
