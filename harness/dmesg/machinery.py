@@ -78,7 +78,7 @@ _LOCKDEP = r"""
   lockdep_\w+|_*lock_(?:acquire|release|acquired|contended|is_held|pin_lock)\w*|__lock_\w+
 | check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|path|lock|chain_key)
 | validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
-| assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state|fs_reclaim_\w+_check
+| assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
 """
 _LOCKS = r"""
   _*mutex_\w+|_raw_\w+|__raw_\w+|do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*

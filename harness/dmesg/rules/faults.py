@@ -8,6 +8,7 @@ Sources: `__warn()` and `vpanic()` in kernel/panic.c, lib/bug.c, `show_fault_oop
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from harness.dmesg import stack
@@ -138,7 +139,10 @@ def _died(found: Found) -> Findings:
     for pattern, kind, label in _DIED_OF:
         if pattern.search(reason):
             return Findings("", f"{label}{where(function)}", function, (function or "",), kind=kind)
-    return _oops(found)
+    findings = _oops(found)
+    if found.before and findings.subtype == "invalid_opcode":  # `cut here`, and the BUG's own line is lost
+        return dataclasses.replace(findings, subtype="", title=f"kernel BUG{where(function)}", kind=Kind.BUG)
+    return findings
 
 
 def _panic(found: Found) -> Findings:
