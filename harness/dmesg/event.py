@@ -129,7 +129,10 @@ def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
         "chain": tuple(model.chain),
         "safe": safe.name if safe else None,
         "unsafe": unsafe.name if unsafe else None,
+        "safe_use": model.uses.get("safe", ()),
+        "unsafe_use": model.uses.get("unsafe", ()),
         "usage_change": model.change,
+        "registered_use": model.uses.get("registered", ()),
         "scenario": tuple(model.scenario),
         "stack": tuple(model.stack),
     }

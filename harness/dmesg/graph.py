@@ -53,7 +53,8 @@ def _edge(event: Event, held: str, taken: str) -> str:
         return ""
     if event.subtype.startswith("irq_"):
         closing = (held, taken) == (event.cycle[-1], event.cycle[0])
-        return ' [style=dashed, label="interrupt"]' if closing else ""
+        tooltip = f", tooltip={_quoted(chr(10).join(event.safe_use))}" if event.safe_use else ""
+        return f' [style=dashed, label="interrupt"{tooltip}]' if closing else ""
     links = sorted(event.chain, key=lambda link: link.depth)
     for before, link in zip([*links[-1:], *links[:-1]], links, strict=True):
         if (before.lock.name, link.lock.name) == (held, taken) and link.trace:

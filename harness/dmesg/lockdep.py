@@ -53,6 +53,10 @@ _OPENING = re.compile(
     re.VERBOSE,
 )
 """The sentences of kernel/locking/lockdep.c that say what comes next."""
+_USE = re.compile(
+    r"\n(?:\.\.\. which became \S{4,24}-irq-(?P<sort>safe|unsafe)|\{[\w-]{4,24}\} state was registered) at:"
+)
+"""What stands above the call trace of a use."""
 _STAMP_INSIDE = re.compile(r"(?<=[({, ])\[ *+\d{1,10}\.\d{6}\](?:\[ *+[TC]\d{1,10}\])? ?")
 _IN_PIECES = re.compile(
     r"(?P<index>(?:\n[ ]*(?:->[ ]\#\d++|\#\d++:))?)[ ]*\n[ ]*\([ ]*\n(?P<name>[^\n]++)\n\)"
@@ -95,8 +99,9 @@ class LockdepModel:
     """What a report says. Empty fields were not printed (or cut off).
 
     `safe` and `unsafe` are the ends of an interrupt dependency, `path` the classes from the first to the
-    second; `change` is the old and the new usage of an inconsistent state; `scenario` the drawing of the
-    unsafe scenario.
+    second; `change` is the old and the new usage of an inconsistent state; `uses` the call traces that made a
+    lock `safe` or `unsafe`, or in which the old usage was `registered`; `scenario` the drawing of the unsafe
+    scenario.
     """
 
     acquiring: Holder | None = None
@@ -109,6 +114,7 @@ class LockdepModel:
     near: list[LockClass] = field(default_factory=list)
     far: list[LockClass] = field(default_factory=list)
     change: tuple[str, str] | None = None
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     scenario: list[str] = field(default_factory=list)
     stack: list[str] = field(default_factory=list)
     nest: str | None = None
@@ -149,7 +155,8 @@ class LockdepEvent(Event):
 
     `classes` are all that the report names, in the order of their first mention; `holders` what the task
     held; `chain` the existing dependencies, the deepest link first, as printed. `safe`/`unsafe` only for
-    `irq_*`.
+    `irq_*`; the uses are call traces, innermost first: for `irq_order` those that made the locks so, for
+    `inconsistent_state` the one of the earlier usage.
     """
 
     classes: tuple[LockClass, ...] = ()
@@ -157,7 +164,10 @@ class LockdepEvent(Event):
     chain: tuple[Link, ...] = ()
     safe: str | None = None
     unsafe: str | None = None
+    safe_use: tuple[str, ...] = ()
+    unsafe_use: tuple[str, ...] = ()
     usage_change: tuple[str, str] | None = None
+    registered_use: tuple[str, ...] = ()
     scenario: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
 
@@ -221,6 +231,10 @@ class _Reading:
             at = self._text.find(_MORE, last)
             at = at if at >= 0 else len(self._text)
             self.model.stack += stack.frames(self._text, last, at, sure=True)
+        for use in _USE.finditer(self._text):
+            end = self._text.find("\n\n", use.end())
+            end = end if end >= 0 else len(self._text)
+            self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
         return self.model
 
     def _line(self, text: str, at: int) -> None:

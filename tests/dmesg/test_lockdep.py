@@ -66,3 +66,11 @@ def test_who_holds_what_is_told() -> None:
 def test_the_ends_of_an_interrupt_dependency_are_told() -> None:
     event = _event("lockdep-irq-order-4.4")
     assert (event.safe, event.unsafe) == ("&(&a->lock)->rlock", "&b->lock")
+    assert (event.safe_use[-1], event.unsafe_use[-1]) == ("softirq_part", "task_part")
+
+
+def test_both_uses_of_an_inconsistent_lock_are_told() -> None:
+    event = _event("lockdep-inconsistent-3.x")
+    assert event.usage_change == ("HARDIRQ-ON-W", "IN-HARDIRQ-W")
+    assert event.registered_use == ("__lock_acquire", "_raw_spin_lock", "task_part")
+    assert "irq_part" in event.stack
