@@ -78,9 +78,6 @@ _LONG_RUNS = _pattern(_RUNS.pattern.replace(_SHORT_TIME, _TIME))
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 _TAGGED = _pattern(rb"\n" + _TAG)
 _SHORT_WIDTH = len("[    1.234567] ")
-_FEW_SPACES = 8
-"""So many spaces at the ends of lines are usual: `print_tainted()` pads with them."""
-_SPACED = (b" \n", b"\t\n", b"\r\n")
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
@@ -160,52 +157,44 @@ def whole_lines(block: bytes) -> bytes:
 def runs(block: bytes) -> list[Run]:
     """Read what `whole_lines()` gave, and sort it into runs."""
     found: list[Run] = []
+    tagged = b"kernel:" in block
     for match in _RUNS.finditer(b"\n" + _clean(block)):
         text = match[0]
         stamp = match["stamp"]
-        if stamp:
-            width = _SHORT_WIDTH + len(stamp)
-            lines = [line[width:] for line in text.split(b"\n")]
-            found += _checked(Run(stamp.strip(b"[ ]"), b"\n".join(lines)), text)
-        elif match["timed"]:
-            lines = [line[_SHORT_WIDTH:] for line in text.split(b"\n")]
-            found += _checked(Run(None, b"\n".join(lines)), text)
-        elif _UNUSUAL.search(text):
-            found += _long_runs(text)
-        else:
-            found += _checked(Run(None, text), text)
+        if not stamp and not match["timed"]:
+            found += _other_runs(text, tagged)
+            continue
+        width = _SHORT_WIDTH + len(stamp or b"")
+        lines = [line[width:].rstrip() for line in text.split(b"\n")]
+        found += _untagged(Run(_caller(stamp), b"\n".join(lines)), text, tagged)
     return found
 
 
-def _long_runs(text: bytes) -> list[Run]:
-    """Do the same for lines whose times are not short, or which have stamps of other shapes."""
+def _other_runs(text: bytes, tagged: bool) -> list[Run]:
+    """Do the same for lines without stamps, with times that are not short, or with stamps of other shapes."""
+    if not _UNUSUAL.search(text):
+        return _untagged(Run(None, b"\n".join(map(bytes.rstrip, text.split(b"\n")))), text, tagged)
     found: list[Run] = []
     for match in _LONG_RUNS.finditer(text):
         lines = match[0].split(b"\n")
         stamp = match["stamp"]
-        if stamp:
-            lines = [line.partition(stamp)[2][1:] for line in lines]
-            found += _checked(Run(stamp.strip(b"[ ]"), b"\n".join(lines)), match[0])
-        elif match["timed"]:
-            lines = [line.partition(b"] ")[2] for line in lines]
-            found += _checked(Run(None, b"\n".join(lines)), match[0])
-        else:
+        if not stamp and not match["timed"]:
             found += _runs_of_any_shape(lines[1:])
+            continue
+        before = stamp or b"]"
+        texts = [line.partition(before)[2][1:].rstrip() for line in lines]
+        found += _untagged(Run(_caller(stamp), b"\n".join(texts)), match[0], tagged)
     return found
 
 
-def _checked(run: Run, text: bytes) -> list[Run]:
-    """Take the spaces off the ends of lines, and look for a tag behind the stamp."""
-    if b"kernel:" in text and _TAGGED.search(run.text):
+def _caller(stamp: bytes | None) -> bytes | None:
+    return stamp.strip(b"[ ]") if stamp else None
+
+
+def _untagged(run: Run, text: bytes, tagged: bool) -> list[Run]:
+    """Give the run; where a tag stands behind a stamp, read the lines that it came from one by one."""
+    if tagged and _TAGGED.search(run.text):
         return _runs_of_any_shape(text[1:].split(b"\n"))
-    text = run.text
-    for _ in range(_FEW_SPACES):
-        if b" \n" not in text:
-            break
-        text = text.replace(b" \n", b"\n")
-    if text.endswith((b" ", b"\t", b"\r")) or any(map(text.__contains__, _SPACED)):
-        text = b"\n".join([line.rstrip() for line in text.split(b"\n")])
-    run.text = text
     return [run]
 
 

@@ -28,6 +28,9 @@ _SLICE = 1 << 18
 """Bytes that are searched at once: small enough for the CPU's cache."""
 _WINDOWS = (1 << 10, 1 << 14)
 """Bytes that are read closely at once, at first and at most; before them, the line of the hit alone."""
+_LONG_IN_COMING = 1 << 16
+"""Bytes without a newline after which lines seem to end with carriage returns."""
+_RETURNS = re.compile(rb"\r++\n?")
 _STALE = 2000
 """Lines after which a stream that fell silent gives up its open report."""
 _PREFACE = 12
@@ -59,6 +62,7 @@ class Reader:
         self._pieces: list[bytes] = []
         self._kept = 0
         self._number = 1
+        self._ends = _LineEnds()
         self._desk = _Desk()
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -66,6 +70,21 @@ class Reader:
 
         Gives the events that are over and were not given before, in the order of the log.
         """
+        self._take(self._ends.read(chunk))
+        return self._desk.take()
+
+    def close(self) -> list[Event]:
+        """End the console, and give the events that are left.
+
+        A report that is still open counts as cut off.
+        """
+        self._take(self._ends.close())
+        if self._pieces:
+            self._block(self._unfinished() + b"\n")
+        self._desk.finish_all()
+        return self._desk.take()
+
+    def _take(self, chunk: bytes) -> None:
         cut = chunk.rfind(b"\n") + 1
         if cut:
             self._block(self._unfinished() + chunk[:cut] if self._pieces else chunk[:cut])
@@ -74,17 +93,6 @@ class Reader:
         if rest:
             self._pieces.append(rest)
             self._kept += len(rest)
-        return self._desk.take()
-
-    def close(self) -> list[Event]:
-        """End the console, and give the events that are left.
-
-        A report that is still open counts as cut off.
-        """
-        if self._pieces:
-            self._block(self._unfinished() + b"\n")
-        self._desk.finish_all()
-        return self._desk.take()
 
     def _unfinished(self) -> bytes:
         line = b"".join(self._pieces)
@@ -116,6 +124,43 @@ class Reader:
             self._number += self._desk.window(self._number, block[at:end])
             at = end
         self._number += block.count(b"\n", at)
+
+
+class _LineEnds:
+    """Finds out whether lines end with carriage returns alone, and makes newlines of those.
+
+    In a console with newlines, what stands before a return was overwritten.
+    """
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+        self._known = False
+        self._returns = False
+
+    def read(self, chunk: bytes) -> bytes:
+        """Give what can be read on: nothing until the first newline, unless that is long in coming."""
+        if self._known and not self._returns:
+            return chunk
+        self._waiting += chunk
+        if not self._known:
+            self._known = b"\n" in chunk or len(self._waiting) >= _LONG_IN_COMING
+            self._returns = self._known and b"\n" not in self._waiting[:_LONG_IN_COMING]
+        return self._all() if self._known else b""
+
+    def close(self) -> bytes:
+        """Give the rest."""
+        self._returns = self._returns or not self._known
+        return self._all() + bytes(self._waiting)
+
+    def _all(self) -> bytes:
+        """Give what waits, but for a last return of which it is not yet known whether a newline follows."""
+        text = bytes(self._waiting)
+        self._waiting.clear()
+        if not self._returns:
+            return text
+        body = text.rstrip(b"\r")
+        self._waiting += text[len(body) :][:1]
+        return _RETURNS.sub(b"\n", body)
 
 
 def _line_end(block: bytes, start: int, size: int) -> int:
