@@ -75,7 +75,8 @@ _ENTRY = r"""
 """
 """Entries into the kernel and what a timer's or a watchdog's interrupt runs."""
 _LOCKDEP = r"""
-  lockdep_\w+|_*lock_(?:acquire|release|acquired|contended|is_held|pin_lock)\w*|__lock_\w+
+  lookup_chain_cache\w*|print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
+| _*lock_(?:acquire|release|acquired|contended|is_held|pin_lock)\w*|__lock_\w+
 | check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|path|lock|chain_key)
 | validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
 | assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state

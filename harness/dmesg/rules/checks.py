@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS, SLEEPERS
+from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS
 from harness.dmesg.names import message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
@@ -84,11 +84,14 @@ def _slab(found: Found) -> Findings:
     return Findings("slab", f"slab {cache}: {what}", function, ("slab", cache, what))
 
 
+_TELLING = MACHINERY.plus(r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*")
+
+
 def _named(subtype: str, title: str) -> Callable[[Found], Findings]:
     """Make the reader of a report of which the message alone says what is wrong."""
 
     def read(found: Found) -> Findings:
-        function = stack.guilty(found.text)
+        function = stack.guilty(found.text, _TELLING)
         return Findings(subtype, f"{title}{where(function)}", function, (subtype, function or ""))
 
     return read

@@ -46,7 +46,7 @@ def _oom(found: Found) -> Findings:
     """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
     last = next((text for text in reversed(found.texts) if "illed process" in text), "")
     killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
-    memcg = "emory cgroup out of memory" in last or "CONSTRAINT_MEMCG" in found.text
+    memcg = "emory cgroup out of memory" in found.text or "CONSTRAINT_MEMCG" in found.text
     comm = killed["comm"] if killed else None
     return Findings(
         "memcg" if memcg else "global",
