@@ -228,7 +228,7 @@ def test_every_field_is_told() -> None:
     assert event.kind is Kind.OOPS
     assert (event.subtype, event.function) == ("null_pointer", "guilty_null")
     assert event.time is not None
-    assert (event.cpu, event.pid, event.comm) == (0, 38, "busybox")
+    assert (event.cpu, event.pid, event.comm) == (1, 40, "busybox")
     assert event.raw.startswith("[")
     assert NULL.split(b"\n")[event.line - 1].decode().rstrip("\r") == event.raw.split("\n")[0]
     assert NULL.split(b"\n")[event.end_line - 1].decode().rstrip("\r") == event.raw.split("\n")[-1]
