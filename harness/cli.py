@@ -26,6 +26,7 @@ from rich.table import Table
 from harness import doctor
 from harness.build import KernelCache
 from harness.dmesg import Reader, to_dict, to_text
+from harness.dmesg.graph import dot
 from harness.engine import Engine, Prepared, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.plan import Plan, accelerator, load
@@ -186,26 +187,42 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
 
 
 def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
-    events = (event for event in _events(args.log) if args.kind in (None, event.kind))
     found = 0
+
+    def wanted() -> Iterator[Event]:
+        nonlocal found
+        for event in _events(args.log):
+            if args.kind in (None, event.kind):
+                found += 1
+                yield event
+
+    events = wanted()
+    write = _as_json if args.json else _as_graph if args.graph else _as_text
     try:
-        for text in _as_json(events) if args.json else (to_text([event]) for event in events):
-            found += 1
+        for text in write(events):
             print(text, end="", flush=True)
-        if args.json:
-            print("\n]" if found else "[]")
-        sys.stdout.flush()
     except BrokenPipeError:  # who listens has heard enough; the exit code is still that of the whole log
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        found += sum(1 for _ in events)
+        for _ in events:
+            pass
     return ExitCode.UNEXPECTED if found else ExitCode.OK
 
 
+def _as_text(events: Iterable[Event]) -> Iterator[str]:
+    return (to_text([event]) for event in events)
+
+
 def _as_json(events: Iterable[Event]) -> Iterator[str]:
-    """Give the pieces of a list, one an event, without its end."""
-    for number, event in enumerate(events):
-        value = textwrap.indent(json.dumps(to_dict(event), indent=1), " ")
-        yield ("[\n" if number == 0 else ",\n") + value
+    """Give a list piece by piece."""
+    before = "["
+    for event in events:
+        yield before + "\n" + textwrap.indent(json.dumps(to_dict(event), indent=1), " ")
+        before = ","
+    yield "\n]\n" if before == "," else "[]\n"
+
+
+def _as_graph(events: Iterable[Event]) -> Iterator[str]:
+    yield dot(events)
 
 
 def _events(log: str) -> Iterator[Event]:
@@ -339,6 +356,7 @@ def _parser() -> argparse.ArgumentParser:
     parse_.add_argument("log", metavar="LOG", help="a file, or - for standard input")
     form = parse_.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as a JSON list")
+    form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
     form.add_argument("--text", action="store_true", help="as text (default)")
     parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
     command("variants", _variants, "list the built-in variants and what history expects of each")

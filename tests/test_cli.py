@@ -127,6 +127,14 @@ def test_parse_says_in_one_sentence_why_it_could_not_read(tmp_path: Path) -> Non
     assert _parse("-", preexec_fn=lambda: os.close(0)).returncode == ExitCode.USAGE
 
 
+def test_parse_draws_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Path(__file__).parent / "corpus" / "lockdep-circular-3-6.12.log"
+    assert cli.main(["parse", "--graph", str(log)]) == ExitCode.UNEXPECTED
+    shown = capsys.readouterr().out
+    assert shown.startswith("digraph")
+    assert "lock_a" in shown
+
+
 def test_parse_reads_on_when_nobody_listens(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(SPLAT * 3000)
     for form in ("--json", "--text"):
