@@ -43,6 +43,8 @@ _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
 _ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI)
+_OPENING_WORDS = len(_ALL_WORDS) - 2
+"""The words before this one may open a report; the last two matter only to a report that is open."""
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
 """Passes over text once, however many words there are."""
 _STALLS = frozenset({Kind.RCU_STALL, Kind.SOFT_LOCKUP, Kind.HARD_LOCKUP, Kind.HUNG_TASK, Kind.OTHER})
@@ -108,7 +110,8 @@ class Reader:
             start = end
 
     def _slice(self, block: bytes) -> None:
-        hits = [start for _, start, _ in _SEARCH.find_matches_as_indexes(block)]
+        found = _SEARCH.find_matches_as_indexes(block)
+        hits = [start for word, start, _ in found if word < _OPENING_WORDS]
         at, size = 0, _WINDOWS[0]
         while at < len(block):
             if not self._desk.busy:
