@@ -45,8 +45,8 @@ _REPORTING = r"""
 | handle_(?:overflow|object_size_mismatch|null_ptr_deref|misaligned_access)|__sanitizer_\w+
 | write_comp_data|check_kcov_mode|_*kcov_\w+|__x86_(?:indirect|return)_\w+|srso_\w+|its_return_\w+
 | retbleed_\w+|__fentry__|mcount|ftrace_(?:regs_)?caller|arch_ftrace_\w+|trace_(?:hardirqs|preempt)_\w+
-| vprintk\w*|_?printk\w*|console_(?:unlock|flush_\w+|trylock\w*)|devkmsg_\w+|print_circular_bug\w*|cfi_\w+
-| __cfi_\w+|report_cfi_\w+
+| vprintk\w*|_?printk\w*|console_(?:unlock|flush_\w+|trylock\w*)|devkmsg_\w+|print_circular_bug\w*
+| _*cfi_(?:check|slowpath|failure)\w*|(?:handle|report)_cfi_\w+
 """
 """What prints a report, checks on behalf of a sanitizer, or was put in by the compiler or a tracer."""
 _ENTRY = r"""
@@ -59,16 +59,17 @@ _ENTRY = r"""
 | __(?:dabt|pabt|irq|und)_\w+|do_undefinstr|do_translation_fault|do_bad_area|do_alignment\w*
 | do_sp_pc_abort|__do_kernel_fault|el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
 | handle_exception|do_irq|__do_irq|do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
-| generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_\w+
-| do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call|system_call\w*|invoke_syscall\w*
-| syscall_\w*(?:exit|enter|trace|call|fastpath)\w*|do_program_check|program_check\w*|pgm_check\w*
-| monitor_event_\w+|ext_int_\w+|io_int_\w+|do_ext_irq|do_io_irq|handle_(?:page_fault|signal32|sys)\w*
-| hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn|__switch_to\w*|_?do_softirq\w*
-| __do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd|hrtimer_(?:interrupt|run_\w+)
-| __hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt|update_wall_time
-| arch_timer_handler_\w+|handle_percpu_devid_irq|rcu_(?:pending|sched_clock_irq|check_callbacks)
-| scheduler_tick|sched_tick|watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup
-| perf_\w*overflow\w*|__perf_event_overflow|(?:intel|amd|x86)_pmu_\w+|perf_event_nmi_handler
+| generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_[A-Z]\w*
+| entry_(?:syscall|fred|from)\w*|do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call
+| system_call\w*|invoke_syscall\w*|syscall_\w*(?:exit|enter|trace|call|fastpath)\w*|do_program_check
+| program_check\w*|pgm_check\w*|monitor_event_\w+|ext_int_\w+|io_int_\w+|do_ext_irq|do_io_irq
+| handle_(?:page_fault|signal32|sys)\w*|hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn
+| __switch_to\w*|_?do_softirq\w*|__do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd
+| hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
+| update_wall_time|arch_timer_handler_\w+|handle_percpu_devid_irq
+| rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
+| watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup|perf_\w*overflow\w*
+| __perf_event_overflow|(?:intel|amd|x86)_pmu_\w+|perf_event_nmi_handler
 | (?:smp_)?call_function_single_interrupt|rcu_dump_\w+|trigger_\w*backtrace|arch_trigger_\w+
 | check_cpu_stall|print_(?:other_)?cpu_stall\w*|rcu_stall_\w+|rcu_check_gp_\w+|rcu_iw_handler|irq_work_\w+
 | synchronize_rcu_expedited_wait\w*
@@ -76,8 +77,8 @@ _ENTRY = r"""
 """Entries into the kernel and what a timer's or a watchdog's interrupt runs."""
 _LOCKDEP = r"""
   lookup_chain_cache\w*|print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
-| _*lock_(?:acquire|release|acquired|contended|is_held|pin_lock)\w*|__lock_\w+
-| check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|path|lock|chain_key)
+| _*lock_(?:acquire|release|acquired|contended|is_held|pin_lock|set_class|downgrade)\w*
+| check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|chain_key)
 | validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
 | assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
 """
@@ -97,29 +98,35 @@ _HELPERS = r"""
   _*memcpy\w*|_*memset\w*|_*memmove\w*|_*memcmp\w*|memchr\w*|bcmp
 | _*str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+|kmem(?:dup|dup_\w+)
 | kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
-| clear_(?:page|user)_\w+|__list_(?:add|del)_\w+|__list_del_entry\w*|list_(?:add|del|move)\w*
-| hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+|kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+
-| __check_(?:heap_)?object\w*|check_heap_object|_*fortify_\w+|instrument_\w+
-| _*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*|_*copy(?:in|out)\w*
-| copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+|csum_and_copy_\w+
-| debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
+| clear_(?:page|user)_\w+|__list_(?:add|del)_\w+|__list_del_entry\w*
+| list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+
+| kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+|__check_(?:heap_)?object\w*|check_heap_object
+| _*fortify_\w+|instrument_\w+|_*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*
+| _*copy(?:in|out)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+
+| csum_and_copy_\w+|debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
 | atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
-| (?:arch_|__)?(?:test|set|clear)\w*_bit\w*|skb_(?:over_|under_)?panic|assfail|asswarn|\w*assertfail
-| assertion_fail\w*
+| (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
+| assfail|asswarn|\w*assertfail|assertion_fail\w*
 """
 """Helpers that many call: copies, strings, lists, reference counts, debugging of objects."""
 _ALLOCATING = r"""
   warn_alloc\w*|_*alloc_(?:frozen_)?pages?\w*|_*get_free_pages\w*|get_zeroed_page\w*
 | get_page_from_freelist|(?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
-| _*slab_alloc\w*|slab_post_alloc_hook|slab_(?:pre_alloc|want_init|out_of_memory)\w*
-| (?:memcg|slab)_\w*alloc_\w*hook|prep_new_page|post_alloc_hook|kmemleak_\w+|_*k[mzcr]alloc\w*
-| _*do_k[mr]alloc\w*|kmem_cache_\w*alloc\w*|__kmem_cache_alloc\w*|krealloc\w*|kv[mzc]alloc\w*
-| __kvmalloc\w*|_*vmalloc\w*|vmap|__vmap\w*|v[zm]alloc\w*|alloc_vmap_area|_*get_vm_area\w*|cache_alloc\w*
-| ____?cache_alloc\w*|fallback_alloc|mempool_alloc\w*|kvasprintf\w*|kasprintf|vmemdup_\w+|memdup_\w+
-| strndup_user|dump_header\w*|oom_kill_process|out_of_memory|mem_cgroup_out_of_memory|mem_cgroup_oom\w*
-| pagefault_out_of_memory|(?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg
-| __alloc_objects?\w*|set_track\w*|alloc_(?:consistency_checks|debug_processing|single_from_\w+)
-| get_partial\w*|page_cache_alloc\w*|filemap_alloc_folio\w*
+| _*slab_alloc\w*|slab_post_alloc_hook|kmalloc_reserve|slab_(?:pre_alloc|want_init|out_of_memory)\w*
+| (?:memcg|slab)_\w*alloc_\w*hook|prep_new_page|post_alloc_hook|kmemleak_(?:alloc|vmalloc)\w*
+| _*create_object
+| _*k[mzcr]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| __do_k[mr]e?alloc\w*|kmem_cache_\w*alloc\w*|__kmem_cache_alloc\w*
+| krealloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*kv[mzc]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*vmalloc(?:_(?:node|range|area|noprof|array|user|huge|32))*|vmap|__vmap\w*
+| vzalloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| alloc_vmap_area|_*get_vm_area\w*|cache_alloc\w*|____?cache_alloc\w*|fallback_alloc|mempool_alloc\w*
+| kvasprintf\w*|kasprintf|vmemdup_\w+|memdup_\w+|strndup_user|dump_header\w*|oom_kill_process
+| out_of_memory|mem_cgroup_out_of_memory|mem_cgroup_oom\w*|pagefault_out_of_memory
+| (?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg|__alloc_objects?\w*|set_track\w*
+| alloc_(?:consistency_checks|debug_processing|single_from_\w+)|get_partial\w*|page_cache_alloc\w*
+| filemap_alloc_folio\w*
 """
 """What serves an allocation: who asked is meant."""
 _FREEING = r"""
@@ -131,8 +138,9 @@ _FREEING = r"""
 """
 """What takes memory back: who gave it is meant."""
 _WAITING = r"""
-  __schedule|schedule\w*|preempt_schedule\w*|context_switch|io_schedule\w*|bit_wait\w*|do_nanosleep
-| hrtimer_nanosleep|_*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
+  __schedule(?:_loop)?|schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?
+| preempt_schedule\w*|context_switch|io_schedule\w*|bit_wait\w*|do_nanosleep|hrtimer_nanosleep
+| _*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
 | _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
 | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
 | _*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*|completion_\w+
@@ -148,7 +156,9 @@ _IDLING = r"""
 _SPINNING = r"""
   cpu_relax|rep_nop|delay_\w+|__(?:const_)?u?delay|__ndelay|_*const_udelay|__loop_delay|rcu_\w*gp_\w+
 | rcu_read_(?:un)?lock\w*|rcu_is_watching|rcu_lockdep_\w+|debug_lockdep_\w+|(?:smp_)?mb|get_current
-| in_lock_functions|__schedule|schedule\w*|preempt_schedule\w*|context_switch
+| in_lock_functions|__schedule(?:_loop)?
+| schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?|preempt_schedule\w*
+| context_switch
 """
 
 
@@ -156,7 +166,7 @@ _ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
 
 PRIMITIVES = Names(_LOCKDEP, _LOCKS)
 """Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
-WARNERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"kv?malloc\w*|__kvmalloc\w*")
+WARNERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
 """Functions whose WARN is about their caller."""
 MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
 """Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""

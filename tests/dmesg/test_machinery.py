@@ -118,3 +118,19 @@ def test_a_name_in_doubt_is_taken_only_without_a_sure_one() -> None:
 def test_a_pointer_into_machinery_is_better_than_nothing() -> None:
     assert stack.guilty("head\nRIP: 0010:_raw_spin_lock+0x1/0x2\n lock_acquire+0x1/0x2") == "_raw_spin_lock"
     assert stack.guilty("head", first=("memcpy",)) == "memcpy"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kmalloc_oob_right",
+        "set_extent_bit",
+        "cfi_amdstd_write",
+        "list_add_leaf_cfs_rq",
+        "schedule_work",
+        "vmalloc_oob",
+    ],
+)
+def test_a_helper_s_name_at_the_start_is_not_enough(name: str) -> None:
+    assert not machinery.MACHINERY.match(name)
+    assert not machinery.WAITERS.match(name)
