@@ -166,8 +166,8 @@ _ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
 
 PRIMITIVES = Names(_LOCKDEP, _LOCKS)
 """Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
-WARNERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
-"""Functions whose WARN is about their caller."""
+WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
+"""Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
 MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
 """Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""
 PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS)

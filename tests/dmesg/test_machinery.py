@@ -134,3 +134,8 @@ def test_a_pointer_into_machinery_is_better_than_nothing() -> None:
 def test_a_helper_s_name_at_the_start_is_not_enough(name: str) -> None:
     assert not machinery.MACHINERY.match(name)
     assert not machinery.WAITERS.match(name)
+
+
+def test_a_lock_that_warns_is_blamed_for_it() -> None:
+    assert not machinery.WARNERS.match("__local_bh_enable_ip")
+    assert machinery.WARNERS.match("refcount_warn_saturate")
