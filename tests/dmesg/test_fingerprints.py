@@ -118,7 +118,7 @@ class _Printer:
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_CYCLES, _BOOTS, _BOOTS)
 def test_a_cycle_is_the_same_on_every_boot(cycle: list[str], one: Boot, other: Boot) -> None:
     first, second = _Printer(one).circular(cycle), _Printer(other).circular(cycle)
@@ -127,14 +127,14 @@ def test_a_cycle_is_the_same_on_every_boot(cycle: list[str], one: Boot, other: B
     assert first.cycle == second.cycle == rotate(cycle)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_CYCLES, _CYCLES, _BOOTS)
 def test_two_cycles_are_never_the_same(one: list[str], other: list[str], boot: Boot) -> None:
     prints = {_Printer(boot).circular(cycle).fingerprint for cycle in (one, other)}
     assert len(prints) == len({rotate(one), rotate(other)})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.permutations(["a_lock", "b_lock", "c_lock", "d_lock"]), _BOOTS)
 def test_the_order_of_a_cycle_matters(cycle: list[str], boot: Boot) -> None:
     reference = _Printer(boot).circular(["a_lock", "b_lock", "c_lock", "d_lock"])
@@ -142,7 +142,7 @@ def test_the_order_of_a_cycle_matters(cycle: list[str], boot: Boot) -> None:
     assert (_Printer(boot).circular(cycle).fingerprint == reference.fingerprint) is same
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(_WORDS.map("guilty_{}".format), _WORDS.map("guilty_{}".format), _BOOTS, _BOOTS)
 def test_an_oops_is_told_by_its_function(one: str, other: str, here: Boot, there: Boot) -> None:
     first, second = _Printer(here).oops(one), _Printer(there).oops(other)
