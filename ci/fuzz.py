@@ -66,7 +66,7 @@ def fuzz() -> None:
 def seed(folder: Path) -> None:
     """Write the corpus' logs, whole and cut to their reports, so that mutations stay near them.
 
-    And the longest lines with the word of a headline, on which an expression that is not linear takes seconds.
+    And the longest lines with the word of a headline, on which a quadratic expression takes seconds.
     """
     from harness.dmesg.rules import WORDS
     from tests.dmesg import corpus
