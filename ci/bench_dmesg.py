@@ -65,14 +65,13 @@ def loop(log: bytes) -> int:
 
 
 def grep(log: bytes) -> float:
-    """Give the seconds that `grep -c` takes for the same."""
+    """Give the seconds by the clock that `grep -c` takes for the same, from a file in memory."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(log)
         file.flush()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(["grep", "-c", WORD, file.name], stdout=subprocess.DEVNULL, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        start = time.perf_counter()
+        subprocess.run(["grep", "-a", "-c", WORD, file.name], stdout=subprocess.DEVNULL, check=False)
+        return time.perf_counter() - start
 
 
 def seconds(work: Callable[[bytes], int], log: bytes) -> tuple[float, int]:

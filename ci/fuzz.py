@@ -64,9 +64,15 @@ def fuzz() -> None:
 
 
 def seed(folder: Path) -> None:
-    """Write the corpus' logs, whole and cut to their reports, so that mutations stay near them."""
+    """Write the corpus' logs, whole and cut to their reports, so that mutations stay near them.
+
+    And the longest lines with the word of a headline, on which a quadratic expression takes seconds.
+    """
+    from harness.dmesg.rules import WORDS
     from tests.dmesg import corpus
 
+    for number, word in enumerate(WORDS):
+        (folder / f"long-{number}").write_bytes(word + b"1,(a/1 x+0x1: " * 580 + b"\n")
     for case in corpus.cases():
         (folder / case.path.stem).write_bytes(case.log[:MAX_INPUT])
         lines = case.log.split(b"\n")

@@ -31,6 +31,8 @@ _WINDOWS = (1 << 10, 1 << 14)
 _LONG_IN_COMING = 1 << 16
 """Bytes without a newline after which lines seem to end with carriage returns."""
 _RETURNS = re.compile(rb"\r++\n?")
+_MAX_HEADLINE = 1024
+"""Bytes of a line that a headline can have, as `PRINTKRB_RECORD_MAX` in kernel/printk/printk.c says."""
 _STALE = 2000
 """Lines after which a stream that fell silent gives up its open report."""
 _PREFACE = 12
@@ -179,6 +181,7 @@ def _rules_for(words: frozenset[bytes]) -> tuple[Rule, ...]:
 
 def _headline(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     """Find the rule whose headline this line is."""
+    text = text[:_MAX_HEADLINE]
     hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
     line = text.decode("utf-8", "replace")
     if KTAP.match(line):
@@ -195,6 +198,7 @@ def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
 
     People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
     """
+    text = text[:_MAX_HEADLINE]
     hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
     line = text.decode("utf-8", "replace")
     if KTAP.match(line) or line.startswith("---[ end "):

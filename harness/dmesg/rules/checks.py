@@ -55,7 +55,7 @@ _VARIABLE = re.compile(
 
 
 _CUT_OFF = re.compile(
-    r"(?P<oops>unable |kernel NULL)|(?P<atomic_sleep>sleeping|scheduling)|(?P<soft_lockup>soft lo)"
+    r"(?P<oops>unable |kernel NULL)|(?P<atomic_sleep>sleeping|scheduling|assuming)|(?P<soft_lockup>soft lo)"
     r"|(?P<kasan>KAS)|(?P<kmsan>KMS)|(?P<kcsan>KCS)|(?P<kfence>KFE)"
 )
 """How messages of other kinds begin: here they arrive when the rest of the line was lost."""

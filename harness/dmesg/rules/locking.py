@@ -240,14 +240,16 @@ _INSIDE = (
     r"|(?P<non_static_key>[Tt]he code is fine but needs lockdep annotation)"
 )
 """The first sentence below each headline: all there is where a log begins, or was damaged, in between."""
-_NO_NESTING = re.compile(r"^ May be due to missing lock nesting notation", re.MULTILINE)
+_DEPENDS = re.compile(
+    r"^(?:which lock already depends on|the existing dependency chain|-> #\d)", re.MULTILINE
+)
 _NOT_NESTED = re.compile(r"^but this task is not holding:", re.MULTILINE)
 
 
 def _beheaded(found: Found) -> Findings:
     """Read a report without its headline; two sentences are common to two reports each."""
     sort = _sort(found)
-    if sort.subtype == "circular" and _NO_NESTING.search(found.text):
+    if sort.subtype == "circular" and not _DEPENDS.search(found.text):
         sort = _BY_NAME["recursive"]
     elif sort.subtype == "wait_context" and _NOT_NESTED.search(found.text):
         sort = _BY_NAME["nested_not_taken"]
