@@ -3,8 +3,8 @@
 
 Belongs here: the nouns `Patch` and `Series`, one reader a source (mbox, folder, git range, lore), the choice
 of a base, applying, and the comparison of two series. Does not belong here: what is built of a series, and
-anything about percpu. Everything read here is hostile until shown otherwise: it is data for git's own tools, which
-work on an index without any files.
+anything about percpu. Everything read here is hostile until shown otherwise: it is data for git's
+own tools, which work on an index without any files.
 """
 
 from harness.source.series.apply import Applied, Prefix, apply_series

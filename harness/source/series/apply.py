@@ -124,7 +124,7 @@ class _Step:
             self._apply("--3way")
             return True
         except GitError:
-            self._run("read-tree", "--reset", before.source_id)  # conflicts were left there
+            self._run("read-tree", before.source_id)  # conflicts were left there
         try:
             self._apply()
             return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a series is put: the base that it names, the tree as it was asked for, or the newest ref that fits."""
+"""Where a series is put: the base that it names, the tree that was asked for, or the newest ref that fits."""
 
 from __future__ import annotations
 
@@ -49,10 +49,8 @@ def _bases(series: Series, tree: Tree) -> Iterator[tuple[Tree, str]]:
     elif named is not None:
         yield tree, "the series names it as its base"
     elif series.base:
-        yield (
-            tree,
-            f"the tree that was asked for; it does not have the base {series.base[:12]} that the series names",
-        )
+        lacks = f"it does not have the base {series.base[:12]} that the series names"
+        yield tree, f"the tree that was asked for; {lacks}"
     else:
         yield tree, "the tree that was asked for"
     for name, commit in _refs(tree):

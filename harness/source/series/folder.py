@@ -23,8 +23,9 @@ _MOST_FILES = 4 * MOST_PATCHES
 def read_folder(spec: str, path: Path, version: int | None) -> Series:
     """Return the series in a folder.
 
-    A file `series` there, or in `patches` below it, makes it a quilt series: it alone says which patches count
-    and in which order. Otherwise mails are sorted by their subjects, and bare diffs by their file names.
+    A file `series` there, or in `patches` below it, makes it a quilt series: it alone says which patches
+    count and in which order. Otherwise the subjects of mails put them in order, and bare diffs go by their
+    file names.
     """
     for home in (path, path / "patches"):
         if (home / "series").is_file():

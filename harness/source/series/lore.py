@@ -38,7 +38,8 @@ def message_id(spec: str) -> str | None:
 def read_lore(spec: str, identity: str, version: int | None) -> Series:
     """Return the series of the thread that a message is in, or of a later version if that is asked for.
 
-    `InfraError` where b4 is missing or the archive cannot be reached, `UserError` where it has no such thread.
+    `InfraError` where b4 is missing or the archive cannot be reached, `UserError` where it has no such
+    thread.
     """
     with scratch() as folder:
         thread = folder / "thread.mbox"
@@ -72,7 +73,8 @@ def _b4(arguments: list[str], spec: str, folder: Path) -> None:
         )
     except FileNotFoundError:
         raise InfraError(
-            f"{spec} has to be fetched by b4, which is missing: install the package 'b4', or save the thread as an mbox"
+            f"{spec} has to be fetched by b4, which is missing: install the package 'b4', or save the thread "
+            "as an mbox"
         ) from None
     except subprocess.TimeoutExpired:
         raise InfraError(f"{spec} could not be fetched: b4 did not end within {_DEADLINE} s") from None

@@ -43,8 +43,8 @@ def open_series(spec: str, tree: Tree, cache: Path, say: Callable[[str], None] =
     if identity is not None:
         return read_lore(spec, identity, version)
     raise UserError(
-        f"'{spec}' is no series: give an mbox, a folder of patches or a quilt series (with @vN to choose a version), "
-        "REPO@A..B, REPO@REF, a message-id or a URL of an archive"
+        f"'{spec}' is no series: give an mbox, a folder of patches or a quilt series (with @vN to choose a "
+        "version), REPO@A..B, REPO@REF, a message-id or a URL of an archive"
     )
 
 
@@ -59,7 +59,7 @@ def _split_version(spec: str) -> tuple[str, int | None]:
 
 
 def _in_git(spec: str, tree: Tree) -> tuple[Path, str] | None:
-    """Return repository and revisions, None where the spec names neither a repository nor a ref of the tree's."""
+    """Return repository and revisions, None where the spec names neither a repository nor a ref."""
     try:
         path, revisions = split_spec(spec)
     except UserError:

@@ -12,9 +12,8 @@ from harness.source.series.apply import Applied
 from harness.words import InfraError
 
 #: `1:  HASH ! 2:  HASH SUBJECT`; what follows is indented by four, more than such a line ever is.
-_PAIR = re.compile(
-    r"^ {0,3}(?:\d+|-): +(?P<a>[0-9a-f]+|-+) (?P<sign>[=!<>]) +(?:\d+|-): +(?P<b>[0-9a-f]+|-+) (?P<subject>.*)$"
-)
+_SIDE = r"(?:\d+|-): +(?P<{}>[0-9a-f]+|-+)"
+_PAIR = re.compile(rf"^ {{0,3}}{_SIDE.format('a')} (?P<sign>[=!<>]) +{_SIDE.format('b')} (?P<subject>.*)$")
 
 
 class Relation(enum.StrEnum):
@@ -50,17 +49,20 @@ def range_diff(a: Applied, b: Applied) -> list[Pair]:
     """
     ranges = [f"{one.prefixes[0].commit}..{one.tip.commit}" for one in (a, b)]
     try:
-        told = Repository(a.tree.repo).run("range-diff", "--no-color", "--abbrev=64", *ranges)
+        told = Repository(a.tree.repo).run("range-diff", "--no-color", *ranges)
     except GitError as error:
         raise InfraError(f"{a.series.spec} cannot be compared with {b.series.spec}: {error}") from error
-    return _parse(told.decode(errors="replace"), _numbers(a), _numbers(b))
+    return _parse(told.decode(errors="replace"), a, b)
 
 
-def _numbers(applied: Applied) -> dict[str, int]:
-    return {prefix.commit: number for number, prefix in enumerate(applied.prefixes) if not prefix.contained}
+def _number(applied: Applied, abbreviated: str) -> int | None:
+    for number, prefix in enumerate(applied.prefixes):
+        if prefix.commit.startswith(abbreviated):
+            return number
+    return None
 
 
-def _parse(text: str, a: dict[str, int], b: dict[str, int]) -> list[Pair]:
+def _parse(text: str, a: Applied, b: Applied) -> list[Pair]:
     pairs: list[tuple[re.Match[str], list[str]]] = []
     for line in text.split("\n"):
         if found := _PAIR.match(line):
@@ -69,11 +71,11 @@ def _parse(text: str, a: dict[str, int], b: dict[str, int]) -> list[Pair]:
             pairs[-1][1].append(line.removeprefix("    "))
     return [
         Pair(
-            _RELATIONS[found["sign"]],
-            a.get(found["a"]),
-            b.get(found["b"]),
-            found["subject"],
-            "\n".join(lines),
+            relation=_RELATIONS[found["sign"]],
+            a=_number(a, found["a"]),
+            b=_number(b, found["b"]),
+            subject=found["subject"],
+            text="\n".join(lines),
         )
         for found, lines in pairs
     ]

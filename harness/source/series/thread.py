@@ -13,7 +13,10 @@ from harness.words import UserError
 
 @dataclass(slots=True)
 class Roll:
-    """The mails of one version. `rerolls` is the version that it replaces single patches of, None for a whole."""
+    """The mails of one version.
+
+    `rerolls` is the version that it replaces single patches of, None for a whole.
+    """
 
     version: int
     total: int
@@ -53,7 +56,8 @@ def choose(mails: Sequence[Mail], wanted: int | None, where: str) -> Roll:
         open_ = [roll for roll in rolls.values() if roll.version not in replaced]
         if len(open_) > 1:
             raise UserError(
-                f"{where} holds several versions: choose one by writing @vN behind it; there is {_listed(rolls.values())}"
+                f"{where} holds several versions: choose one by writing @vN behind it; there is "
+                f"{_listed(rolls.values())}"
             )
         roll = open_[0]
     elif wanted in rolls:
@@ -88,8 +92,8 @@ def _rolls(mails: Sequence[Mail], where: str) -> dict[int, Roll]:
         roll = rolls.setdefault(tag.version, Roll(tag.version, tag.total))
         if roll.total != tag.total or tag.number > tag.total:
             raise UserError(
-                f"{where} mixes two series: v{tag.version} has patches of {roll.total} and {mail.subject!r}; leave "
-                "the mails of only one"
+                f"{where} mixes two series: v{tag.version} has patches of {roll.total} and {mail.subject!r}; "
+                "leave the mails of only one"
             )
         _add(roll, tag.number, mail, where)
     for version, singles in sorted(loose.items()):
@@ -112,7 +116,8 @@ def _add(roll: Roll, number: int, mail: Mail, where: str) -> None:
     if number and there.patch().patch_id != mail.patch().patch_id:
         raise UserError(
             f"{where} mixes two series: v{roll.version} has two different patches {number}/{roll.total} "
-            f"({there.subject!r} by {there.sender}, {mail.subject!r} by {mail.sender}); leave the mails of only one"
+            f"({there.subject!r} by {there.sender}, {mail.subject!r} by {mail.sender}); leave the mails of "
+            "only one"
         )
     if number:
         roll.notes.append(f"patch {number}/{roll.total} is there twice, which changes nothing")
@@ -122,8 +127,8 @@ def _unnumbered(version: int, mails: Sequence[Mail], where: str) -> Roll:
     """Take patches without numbers in the order in which they stand, if one person sent them."""
     if len({mail.sender for mail in mails}) > 1:
         raise UserError(
-            f"{where} mixes patches of several people that no numbers put in order: {_subjects(mails)}; leave "
-            "the mails of only one series"
+            f"{where} mixes patches of several people that no numbers put in order: {_subjects(mails)}; "
+            "leave the mails of only one series"
         )
     return Roll(version, len(mails), patches=dict(enumerate(mails, 1)))
 
