@@ -78,6 +78,7 @@ class Sandbox:
         return [
             *("choom", "-n", "1000", "--"),
             *(self.program, "--die-with-parent", *private, "--cap-drop", "ALL", *rights),
+            *_way_to([Path("/etc/any")]),
             *_tools(),
             *("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"),
             *("--perms", "1777", "--size", str(self.limits.scratch), "--tmpfs", "/tmp"),  # noqa: S108 - its own
@@ -165,7 +166,10 @@ def _tools() -> list[str]:
 
 
 def _way_to(paths: Sequence[Path]) -> list[str]:
-    """Return the options that make the folders above; left to itself, bubblewrap shuts them to all but root."""
+    """Return the options that make the folders above.
+
+    Left to itself, bubblewrap shuts them to all but root.
+    """
     parents = sorted({parent for path in paths for parent in path.parents if parent != Path("/")})
     return [word for parent in parents for word in ("--perms", "0755", "--dir", str(parent))]
 

@@ -54,7 +54,9 @@ class Bench:
         (self.tree.repo / "attack.sh").write_text(script)
         text = (self.tree.repo / "Makefile").read_text()
         if "attack.sh" not in text:
-            (self.tree.repo / "Makefile").write_text(text.replace(rule, f"{rule}\t@sh $(S)/attack.sh\n"))
+            (self.tree.repo / "Makefile").write_text(
+                text.replace(rule, f"{rule}\t@O=$(O) sh $(S)/attack.sh\n")
+            )
         self.tree.commit("attack")
         try:
             self.build()
@@ -107,7 +109,7 @@ def test_the_compiler_cache_is_read_and_not_written(bench: Bench) -> None:
     bench.build(shut_in=False)
     before = entries()
     assert before
-    (bench.tree.repo / "attack.sh").write_text("grep -h cache_ stats; touch $CCACHE_DIR/poison; :")
+    (bench.tree.repo / "attack.sh").write_text("grep -h cache_ $CCACHE_STATSLOG; touch $CCACHE_DIR/poison; :")
     text = (bench.tree.repo / "Makefile").read_text()
     rule = "\t@nm $(O)/vmlinux"
     text = text.replace(rule, f"\t@sh $(S)/attack.sh\n{rule}")
@@ -119,7 +121,7 @@ def test_the_compiler_cache_is_read_and_not_written(bench: Bench) -> None:
     log = kernel.log.read_text()
     assert log.count("direct_cache_hit") == len(OBJECTS)
     assert "cache_miss" not in log
-    assert "poison: Read-only file system" in log
+    assert "cannot touch" in log
     assert entries() == before
 
 
@@ -165,10 +167,11 @@ def test_there_is_no_network(bench: Bench) -> None:
 def test_no_process_is_seen_and_none_stays(bench: Bench) -> None:
     name = f"86{os.getpid()}"
     told = bench.attack(
+        "kill -9 1; echo processes: $(ls /proc | grep -c '^[0-9]')\n"
         f"setsid sleep {name} & (sleep {name} &) & nohup sleep {name} >/dev/null 2>&1 &\n"
-        "kill -9 -1; kill -9 1; echo processes: $(ls /proc | grep -c '^[0-9]')"
+        "kill -9 -1"
     )
-    assert "Error" in told or "processes:" in told
+    assert 1 < int(told.split("processes: ")[1].split()[0]) < 12
     assert name not in _command_lines()
 
 
@@ -185,7 +188,8 @@ def test_it_cannot_use_more_processes_than_it_may(bench: Bench) -> None:
 def test_it_cannot_fill_memory_or_the_disk(bench: Bench) -> None:
     bench.limits = Limits(memory=512 << 20, file=1 << 20, scratch=1 << 20)
     told = bench.attack(
-        "python3 -c 'bytearray(1 << 30); print(\"memory\")'; head -c 2000000 /dev/zero > big; ls -l big;"
+        "python3 -c 'bytearray(1 << 30); print(\"memory\")'; head -c 2000000 /dev/zero > $O/big;"
+        "ls -l $O/big;"
         "for i in 1 2 3; do head -c 900000 /dev/zero > /tmp/$i; done; head -c 99 /dev/zero > /dev/shm/x; :"
     )
     assert "MemoryError" in told
@@ -207,10 +211,10 @@ def test_output_without_end_ends_the_build(bench: Bench, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("name", "trick"),
     [
-        ("vmlinux", "ln -sf /etc/hostname vmlinux"),
+        ("vmlinux", "ln -sf /etc/ld.so.conf vmlinux"),
         ("System.map", "rm System.map; mkfifo System.map"),
         ("System.map", "rm System.map"),
-        (".config", "ln -sf /etc/hostname .config"),
+        (".config", "ln -sf /etc/ld.so.conf .config"),
         ("include/config/kernel.release", "mv include elsewhere; ln -s elsewhere include"),
         ("include/config/kernel.release", "truncate -s 1G include/config/kernel.release"),
     ],

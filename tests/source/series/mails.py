@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import quopri
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from tests.source.repos import write
+from tests.source.repos import fingerprint, write
 
 AUTHOR = "Zoë Müller <zoe@example.org>"
 _FROM = "From mboxrd@z Thu Jan  1 00:00:00 1970\n"
@@ -18,8 +19,15 @@ _FROM = "From mboxrd@z Thu Jan  1 00:00:00 1970\n"
 
 def git(folder: Path, *arguments: str) -> str:
     who = ("-c", "user.name=Zoë Müller", "-c", "user.email=zoe@example.org")
-    done = subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+    alone = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "-C", str(folder), *who, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, env=alone)
     return done.stdout.decode(errors="replace").strip()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return digests alone: where git writes an object that it can borrow, it renews that one's time."""
+    return {name: digest for name, (digest, _) in fingerprint(folder).items()}
 
 
 def change(repo: Path, subject: str, files: Mapping[str, str]) -> str:

@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 
 from harness.source import Repository, Tree, open_tree
 from harness.source.series import Applied, Relation, Series, apply_series, place, range_diff
 from harness.words import UserError
-from tests.source.repos import fingerprint
 
 from .conftest import Bench, edited
-from .mails import AUTHOR, change, git, mails
+from .mails import AUTHOR, change, contents, git, mails
 
 
 @pytest.fixture
@@ -34,11 +32,6 @@ def own(bench: Bench) -> Bench:
     git(bench.folder, "clone", "--quiet", str(bench.repo), "own")
     repo = bench.folder / "own"
     return dataclasses.replace(bench, repo=repo, tree=open_tree(f"{repo}@v6.12", bench.cache))
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Return digests alone: where git writes an object that it can borrow, it renews that one's time."""
-    return {name: digest for name, (digest, _) in fingerprint(folder).items()}
 
 
 def read(applied: Applied, number: int, name: str) -> bytes | None:
