@@ -33,6 +33,8 @@ def place(series: Series, tree: Tree, say: Callable[[str], None] = silent) -> Ap
             if base.base == tree.base:
                 refused = error
             continue
+        if applied.contained and refused is not None:  # found by search, and there is nothing to see there
+            continue
         say(f"{series.spec} ({_length(series)}) is put on {base.name}: {because}")
         if applied.contained:
             say(f"{base.name} already contains {series.spec}")

@@ -72,7 +72,7 @@ class Series:
 
 def safe_name(text: str) -> str:
     """Return `text` as a folder may be called: letters, digits, dots and dashes, at most 40, never empty."""
-    name = re.sub(r"[^A-Za-z0-9.]+", "-", text)[:40].strip("-.")
+    name = re.sub(r"\.{2,}|[^A-Za-z0-9.]+", "-", text)[:40].strip("-.")
     return name or "series"
 
 
