@@ -21,7 +21,9 @@ _ID = re.compile(r"<([^<>\s]+)>")
 _FIELD = re.compile(r"^(Author|Email|Subject|Date): (.*)$", re.M)
 #: Where a diff begins, behind the diffstat and whatever else stands below the three dashes.
 DIFF = re.compile(rb"^(?:diff --git |diff -|Index: |--- [^\n]+\n\+\+\+ )", re.M)
-_CARRIED_CR = re.compile(rb"^(?:diff --git|--- |\+\+\+ |@@ )[^\n]*\r\n", re.M)
+#: Lines of a diff that are no file's: a CR there is the mailer's.
+_CARRIED_CR = re.compile(rb"^(?:diff --git |@@ -)[^\n]*\r\n", re.M)
+_BLANK = re.compile(rb"\n\r?\n")
 _BASE = re.compile(rb"^base-commit: ([0-9a-f]{7,64})\s*$", re.M)
 #: Seconds that git can keep as a date on every machine.
 _LATEST = 1 << 32
@@ -50,8 +52,8 @@ class Mail:
 
     def __init__(self, raw: bytes, folder: Path) -> None:
         # A mail that came with CR LF has them everywhere; one with LF has CR only where a file has them.
-        head = raw.partition(b"\n")[0]
-        self.raw = raw.replace(b"\r\n", b"\n") if head.endswith(b"\r") else raw
+        blank = _BLANK.search(raw)
+        self.raw = raw.replace(b"\r\n", b"\n") if blank and b"\r" in blank[0] else raw
         self._folder = folder
         header = BytesHeaderParser().parsebytes(self.raw)
         self.subject = one_line(_text(header.get("Subject", "")))
@@ -77,10 +79,10 @@ class Mail:
             except GitError:
                 return Body(self.subject, IDENTITY, EPOCH, "", b"", b"")
         fields = dict(_FIELD.findall(told.decode(errors="replace")))
-        message = (self._folder / "message").read_bytes().replace(b"\0", b"")
+        message = (self._folder / "message").read_bytes().replace(b"\0", b"").replace(b"\r\n", b"\n")
         below = (self._folder / "patch").read_bytes()
         if _CARRIED_CR.search(below):
-            below, message = below.replace(b"\r\n", b"\n"), message.replace(b"\r\n", b"\n")
+            below = below.replace(b"\r\n", b"\n")
         start = DIFF.search(below)
         return Body(
             subject=one_line(fields.get("Subject", "")),

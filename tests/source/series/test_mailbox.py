@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import gzip
 import re
@@ -44,6 +45,7 @@ def test_the_same_series_by_any_mailer(bench: Bench) -> None:
     }.items():
         other = bench.open(bench.save(letters, "thread.mbox"))
         assert _told(other) == _told(plain), name
+        assert "\r" not in other.cover
         assert other.identity == plain.identity
 
 
@@ -209,3 +211,17 @@ def test_too_many_mails(bench: Bench, tmp_path: Path) -> None:
 
 def _told(series: Series) -> list[tuple[str, ...]]:
     return [(patch.subject, patch.author, patch.message, patch.message_id) for patch in series.patches]
+
+
+def test_a_patch_as_an_attachment(bench: Bench) -> None:
+    head, _, body = bench.v2[1].replace("1/3", "1/1").partition("\n\n")
+    head = re.sub(r"\n(?:Content-|MIME-).*", "", head)
+    message, diff = body.split("---\n", 1)
+    parts = (
+        f'{head}\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\n--b\n'
+        "Content-Type: text/plain\n\n"
+        f"{message}---\n--b\nContent-Type: text/x-patch\nContent-Transfer-Encoding: base64\n\n"
+        f"{base64.encodebytes(diff.encode()).decode()}\n--b--\n"
+    )
+    plain = bench.open(bench.save([bench.v2[1].replace("1/3", "1/1")]))
+    assert bench.open(bench.save([parts])).identity == plain.identity
