@@ -34,9 +34,14 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return repo
 
 
-@pytest.fixture
-def tree(repo: Path, tmp_path: Path) -> Tree:
-    return open_tree(f"{repo}@base", tmp_path / "cache")
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def tree(repo: Path, cache: Path) -> Tree:
+    return open_tree(f"{repo}@base", cache)
 
 
 def saved(repo: Path, folder: Path, name: str, *options: str) -> str:
@@ -45,9 +50,9 @@ def saved(repo: Path, folder: Path, name: str, *options: str) -> str:
     return str(path)
 
 
-def test_a_series_is_its_prefixes_and_the_whole(repo: Path, tree: Tree, tmp_path: Path) -> None:
+def test_a_series_is_its_prefixes_and_the_whole(repo: Path, tree: Tree, cache: Path, tmp_path: Path) -> None:
     spec = saved(repo, tmp_path, "x.mbox", "-v3")
-    (made,) = candidates([spec], tree, tmp_path / "cache")
+    (made,) = candidates([spec], tree, cache)
     assert list(made.commits) == list(made.variants) == ["v3/1", "v3"]
     assert made.commits["v3/1"].changed == ("mm/one.c",)
     assert made.whole.changed == ("mm/one.c", "mm/two.c")
@@ -57,36 +62,36 @@ def test_a_series_is_its_prefixes_and_the_whole(repo: Path, tree: Tree, tmp_path
     assert not any(variant.expects for variant in made.variants.values())
     assert made.foreign
     assert not any(one.contained for one in made.commits.values())
-    (there,) = candidates([spec], open_tree(f"{repo}@topic~1", tmp_path / "cache"), tmp_path / "cache")
+    (there,) = candidates([spec], open_tree(f"{repo}@topic~1", cache), cache)
     assert [one.contained for one in there.commits.values()] == [True, False]
 
 
-def test_names_are_told_apart(repo: Path, tree: Tree, tmp_path: Path) -> None:
+def test_names_are_told_apart(repo: Path, tree: Tree, cache: Path, tmp_path: Path) -> None:
     v2, v3 = (saved(repo, tmp_path, f"{number}.mbox", f"-v{number}") for number in (2, 3))
-    both = candidates([v2, v3, "series-v4"], tree, tmp_path / "cache")
+    both = candidates([v2, v3, "series-v4"], tree, cache)
     assert [one.label for one in both] == ["v2", "v3", "series-v4"]
     with pytest.raises(UserError, match="two of these are the same"):
-        candidates([v2, v2], tree, tmp_path / "cache")
+        candidates([v2, v2], tree, cache)
     one = Series("a", "as-is", "t", 1, Origin.MAIL, ())
     assert labels([one, dataclasses.replace(one, name="x")]) == ["as-is-2", "x"]
     assert labels([dataclasses.replace(one, name="x")] * 2) == ["x", "x-2"]
 
 
-def test_a_range_of_ones_own_is_not_foreign(tree: Tree, tmp_path: Path) -> None:
-    (made,) = candidates(["base..topic"], tree, tmp_path / "cache")
+def test_a_range_of_ones_own_is_not_foreign(tree: Tree, cache: Path) -> None:
+    (made,) = candidates(["base..topic"], tree, cache)
     assert not made.foreign
     assert made.label == "v1"
 
 
-def test_a_built_in_variant_has_prefixes_too(tree: Tree, tmp_path: Path) -> None:
-    (made,) = candidates(["series-v4"], tree, tmp_path / "cache")
+def test_a_built_in_variant_has_prefixes_too(tree: Tree, cache: Path) -> None:
+    (made,) = candidates(["series-v4"], tree, cache)
     assert made.whole == materialise(tree, catalogue()["series-v4"])
     assert list(made.commits)[-1] == "series-v4"
     assert made.steps == ("vm-areas-gfp", "temp-pages-gfp", "page-tables-gfp", "mask-noio")
     assert len({one.source_id for one in made.commits.values()} | {tree.source_id}) == 5
     assert not made.foreign
     assert made.variants["series-v4"].expects
-    (as_is,) = candidates([AS_IS], tree, tmp_path / "cache")
+    (as_is,) = candidates([AS_IS], tree, cache)
     assert (list(as_is.commits), as_is.whole.commit) == ([AS_IS], tree.base)
 
 
