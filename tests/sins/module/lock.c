@@ -109,26 +109,32 @@ static void commit_circular_4(void)
 	empty_till();
 }
 
+static bool refill_locks;
+
 static void refill(struct work_struct *work)
 {
+	if (!refill_locks)
+		return;
 	mutex_lock(&till);
 	mutex_unlock(&till);
 }
 
 static DECLARE_WORK(refill_work, refill);
 
-static noinline void stop_refill(void)
-{
-	mutex_lock(&till);
-	cancel_work_sync(&refill_work);
-	mutex_unlock(&till);
-}
-
-static void commit_circular_work(void)
+static noinline void refill_now(void)
 {
 	schedule_work(&refill_work);
 	flush_work(&refill_work);
-	stop_refill();
+}
+
+/* Waits for the work under a lock that the work, from its second run on, takes. */
+static void commit_circular_work(void)
+{
+	mutex_lock(&till);
+	refill_now();
+	mutex_unlock(&till);
+	refill_locks = true;
+	refill_now();
 }
 
 static noinline void weigh_coins(struct coin *one, struct coin *other)
