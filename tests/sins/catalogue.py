@@ -71,6 +71,7 @@ def _plain(name: str, *reports: str, **options: object) -> Sin:
 
 
 _BUDDY = ("6.12", "7.2")
+_RCULIST = ("7.2", "6.12-kcsan")
 
 
 def _hang(name: str, report: str, setting: str, **options: object) -> Sin:
@@ -114,8 +115,8 @@ _LOCKING = [
     _lock("wait-context-read", "lockdep/wait_context read_under_clapper"),
     _lock("rcu-dereference", "lockdep/suspicious_rcu read_menu"),
     _lock("rcu-protected", "lockdep/suspicious_rcu change_menu"),
-    _lock("rcu-list", "lockdep/suspicious_rcu list_dishes"),
-    _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading"),
+    _lock("rcu-list", "lockdep/suspicious_rcu list_dishes", trees=_RCULIST),
+    _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu"),
     _lock("many-keys", "lockdep/lockdep_bug use_too_many_keys"),
     _lock("lock-depth", "lockdep/lockdep_bug dig_too_deep"),
     _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains"),
@@ -131,11 +132,12 @@ _LOCKING = [
 ]
 
 _CALM = [
-    _plain("sleep-spinlock", "atomic_sleep/sleeping allocate_under_hush"),
-    _plain("sleep-softirq", "atomic_sleep/sleeping nap_in_softirq"),
-    _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off"),
-    _plain("schedule-atomic", "atomic_sleep/scheduling schedule_under_hush"),
-    _plain("cant-sleep", "atomic_sleep/assuming deny_sleep"),
+    # might_sleep() complains once a second.
+    _plain("sleep-spinlock", "atomic_sleep/sleeping allocate_under_hush", seconds=1.5),
+    _plain("sleep-softirq", "atomic_sleep/sleeping nap_in_softirq", seconds=1.5),
+    _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off", seconds=1.5),
+    _plain("schedule-atomic", "atomic_sleep/scheduling schedule_under_hush", seconds=1.5),
+    _plain("cant-sleep", "atomic_sleep/assuming deny_sleep", seconds=1.5),
     _plain("smp-processor-id", "bug ask_for_the_cpu", trees=_BUDDY),
     _plain("blocking-op", "warning block_while_not_running"),
     _plain("kasan-uaf", "kasan/slab_use_after_free|use_after_free read_burnt_letter"),
@@ -183,10 +185,10 @@ _FATAL = [
     _plain("oops-wild", "oops/page_fault read_wild"),
     _plain("oops-gpf", "oops/general_protection read_noncanonical"),
     _plain("oops-readonly", "oops/page_fault write_constant"),
-    _plain("oops-nx", "oops/page_fault run_data"),
+    # The instruction pointer is in a variable; who called it stands below.
+    _plain("oops-nx", "oops/page_fault run_data|data"),
     _plain("oops-divide", "oops/divide_error divide_by_zero"),
     _plain("oops-opcode", "oops/invalid_opcode run_no_opcode"),
-    _plain("oops-int3", "oops/int3 step_on_int3"),
     _plain("oops-thread", "oops/null_pointer read_null"),
     _plain("kasan-user", "kasan/user_memory_access read_user_letter", "oops/page_fault read_user_letter"),
 ]
@@ -196,6 +198,8 @@ _MORTAL = [
     _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True),
     _plain("oops-stack", "oops/stack_guard|stack_overflow dig_a_hole", alone=True, mortal=True, seconds=8),
     _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, mortal=True, seconds=8),
+    # The breakpoint's handler counts as an interrupt.
+    _plain("oops-int3", "oops step_on_int3", "panic", alone=True, mortal=True, seconds=8),
     _plain("panic", "panic give_up", alone=True, mortal=True, seconds=8),
     _plain("panic-sysrq", "panic", alone=True, mortal=True, seconds=8, script="echo c >/proc/sysrq-trigger"),
     _plain(
@@ -214,8 +218,13 @@ _MEMORY = [
     _plain(
         "vmalloc-full", "vmalloc_failure|page_alloc_failure want_more_address_space", alone=True, seconds=2
     ),
-    _plain("percpu-atomic", "percpu_alloc_failure/atomic take_pieces", alone=True, trees=_BUDDY),
-    _plain("percpu-sleepable", "percpu_alloc_failure/sleepable take_pieces", alone=True),
+    _plain("percpu-atomic", "percpu_alloc_failure/atomic", alone=True, trees=_BUDDY),
+    _plain(
+        "percpu-sleepable",
+        "page_alloc_failure/order_0",
+        "percpu_alloc_failure/sleepable take_pieces|want_percpu_asleep",
+        alone=True,
+    ),
     _plain("oom-global", "oom_kill/global", alone=True, script="(tail /dev/zero); true", seconds=1),
     _plain(
         "oom-memcg",

@@ -5,8 +5,8 @@
 
 leaves FOLDER/TREE/NAME.log for each sin, raw: the console of its guest, from the first byte where it had a
 guest of its own, otherwise from shortly before the sin to the next one. FOLDER/INDEX says what each must
-contain. The kernel is taken from the harness's cache when it is there. `tests.sins.keep` makes corpus cases of
-the logs.
+contain. The kernel is taken from the harness's cache when it is there. `tests.sins.keep` makes corpus cases
+of the logs.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Tree:
 TREES = {
     "6.1": Tree("6.1", ("sins", "nocaller")),
     "6.12": Tree("6.12", ("sins", "buddy")),
-    "7.2": Tree("7.2", ("sins", "buddy")),
-    "6.12-kcsan": Tree("6.12", ("kcsan",)),
+    "7.2": Tree("7.2", ("sins", "buddy", "rculist")),
+    "6.12-kcsan": Tree("6.12", ("kcsan", "rculist")),
 }
 
 

@@ -13,7 +13,7 @@
 static noinline void want_many_at_once(void)
 {
 	unsigned long block = __get_free_pages(GFP_KERNEL | __GFP_NORETRY, 10);
-	unsigned long blocks[64] = {};
+	static unsigned long blocks[256];
 	unsigned int count = 0;
 
 	while (block && count < ARRAY_SIZE(blocks)) {
@@ -73,7 +73,7 @@ static void take_pieces(gfp_t gfp)
 
 static noinline void want_percpu_atomically(void)
 {
-	take_pieces(GFP_NOWAIT);
+	take_pieces(GFP_ATOMIC);
 	barrier();
 }
 

@@ -41,8 +41,8 @@ static noinline void sleep_with_irqs_off(void)
 static noinline void schedule_under_hush(void)
 {
 	preempt_disable();
+	/* It complains and then enables preemption itself (schedule_debug()). */
 	schedule_timeout_uninterruptible(2);
-	preempt_enable();
 }
 
 static noinline void deny_sleep(void)

@@ -39,7 +39,7 @@ static void commit_hung_mutex(void)
 {
 	mutex_lock(&bridge);
 	sins_thread(wait_at_bridge, "traveller", -1);
-	msleep(14 * MSEC_PER_SEC);
+	msleep_interruptible(14 * MSEC_PER_SEC);
 	mutex_unlock(&bridge);
 }
 
@@ -52,7 +52,7 @@ static int wait_for_godot(void *data)
 static void commit_hung_completion(void)
 {
 	sins_thread(wait_for_godot, "vladimir", -1);
-	msleep(12 * MSEC_PER_SEC);
+	msleep_interruptible(12 * MSEC_PER_SEC);
 	complete(&godot);
 }
 
@@ -67,7 +67,7 @@ static int spin_without_preemption(void *data)
 static void commit_soft_lockup(void)
 {
 	sins_thread(spin_without_preemption, "dervish", 1);
-	msleep(19 * MSEC_PER_SEC);
+	msleep_interruptible(19 * MSEC_PER_SEC);
 }
 
 static void spin_in_softirq(void)
@@ -91,7 +91,7 @@ static int spin_without_interrupts(void *data)
 static void commit_hard_lockup(void)
 {
 	sins_thread(spin_without_interrupts, "hermit", 1);
-	msleep(26 * MSEC_PER_SEC);
+	msleep_interruptible(26 * MSEC_PER_SEC);
 }
 
 static int spin_as_reader(void *data)
@@ -106,22 +106,22 @@ static void commit_rcu_stall(void)
 {
 	sins_thread(spin_as_reader, "reader", 1);
 	synchronize_rcu();
-	msleep(15 * MSEC_PER_SEC);
+	msleep_interruptible(15 * MSEC_PER_SEC);
 }
 
 static void commit_rcu_stall_expedited(void)
 {
 	sins_thread(spin_as_reader, "reader", 1);
-	msleep(100);
+	msleep_interruptible(100);
 	synchronize_rcu_expedited();
-	msleep(15 * MSEC_PER_SEC);
+	msleep_interruptible(15 * MSEC_PER_SEC);
 }
 
 static void commit_rcu_stall_irqs_off(void)
 {
 	sins_thread(spin_without_interrupts, "hermit", 1);
 	synchronize_rcu();
-	msleep(26 * MSEC_PER_SEC);
+	msleep_interruptible(26 * MSEC_PER_SEC);
 }
 
 static void hog_worker(struct work_struct *work)
@@ -141,9 +141,9 @@ static DECLARE_WORK(little_work, do_little);
 static void commit_workqueue_lockup(void)
 {
 	schedule_work_on(1, &hog_work);
-	msleep(200);
+	msleep_interruptible(200);
 	schedule_work_on(1, &little_work);
-	msleep(24 * MSEC_PER_SEC);
+	msleep_interruptible(24 * MSEC_PER_SEC);
 }
 
 static void be_called(void *data)
@@ -153,9 +153,9 @@ static void be_called(void *data)
 static void commit_csd_lock(void)
 {
 	sins_thread(spin_without_interrupts, "hermit", 1);
-	msleep(100);
+	msleep_interruptible(100);
 	smp_call_function_single(1, be_called, NULL, 1);
-	msleep(2 * MSEC_PER_SEC);
+	msleep_interruptible(2 * MSEC_PER_SEC);
 }
 
 const struct sin hang_sins[] = {

@@ -64,7 +64,7 @@ static void race(void (*one)(void), void (*other)(void))
 	second = other;
 	sins_thread(run_first, "porter", 0);
 	sins_thread(run_second, "clerk", 1);
-	msleep(6 * MSEC_PER_SEC);
+	msleep_interruptible(6 * MSEC_PER_SEC);
 }
 
 static void commit_race(void)
