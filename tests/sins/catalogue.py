@@ -39,9 +39,9 @@ class Sin:
     """A sin and its reports, in the order of the log; the first is the first of the whole log.
 
     `alone` gives it a guest of its own, `cmdline` adds to that guest's. `script` is what the guest's shell
-    runs, by default writing the name to /proc/sins. `seconds` is how long to listen afterwards. `trees` are
-    those where the kernel can do it. `mortal` says that the guest ends by it. `cycle` are the lock classes of
-    a circular report, in any order.
+    runs, by default writing the name to /proc/sins. `seconds` is how long to listen afterwards. `needs` is
+    what a kernel must have to see the sin, empty where every kernel of the harness does. `cycle` are the lock
+    classes of a circular report, in any order.
     """
 
     name: str
@@ -50,8 +50,7 @@ class Sin:
     cmdline: str = ""
     script: str = ""
     seconds: float = 0.3
-    trees: tuple[str, ...] = ("6.1", "6.12", "7.2")
-    mortal: bool = False
+    needs: str = ""
     cycle: tuple[str, ...] = field(default=())
 
     @property
@@ -68,10 +67,6 @@ def _lock(name: str, report: str, *more: str, cycle: str = "", **options: object
 
 def _plain(name: str, *reports: str, **options: object) -> Sin:
     return Sin(name, tuple(map(Expected.read, reports)), **options)  # type: ignore[arg-type]
-
-
-_BUDDY = ("6.12", "7.2")
-_RCULIST = ("7.2", "6.12-kcsan")
 
 
 def _hang(name: str, report: str, setting: str, **options: object) -> Sin:
@@ -94,7 +89,7 @@ _LOCKING = [
     _lock("recursive-read", "lockdep/recursive count_purse_twice"),
     _lock("unlock-balance", "lockdep/unlock_balance leave_vault_twice"),
     _lock("unlock-balance-spin", "lockdep/unlock_balance leave_tally_unasked"),
-    _lock("contention", "lockdep/contention contend_unasked"),
+    _lock("contention", "lockdep/contention contend_unasked", needs="debug"),
     _lock("lock-freed", "lockdep/lock_freed melt_held_coin"),
     _lock("lock-reinit", "lockdep/lock_freed mint_over_held_coin"),
     _lock("returning", "lockdep/held_returning_to_user keep_vault"),
@@ -111,15 +106,15 @@ _LOCKING = [
     _lock("softirq-order", "lockdep/irq_order answer_door_bh"),
     _lock("irq-inversion", "lockdep/irq_inversion ring_bell"),
     _lock("softirq-inversion", "lockdep/irq_inversion ring_bell"),
-    _lock("wait-context", "lockdep/wait_context swing_clapper"),
-    _lock("wait-context-read", "lockdep/wait_context read_under_clapper"),
+    _lock("wait-context", "lockdep/wait_context swing_clapper", needs="debug"),
+    _lock("wait-context-read", "lockdep/wait_context read_under_clapper", needs="debug"),
     _lock("rcu-dereference", "lockdep/suspicious_rcu read_menu"),
     _lock("rcu-protected", "lockdep/suspicious_rcu change_menu"),
-    _lock("rcu-list", "lockdep/suspicious_rcu list_dishes", trees=_RCULIST),
+    _lock("rcu-list", "lockdep/suspicious_rcu list_dishes", needs="rcu-list"),
     _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu"),
     _lock("many-keys", "lockdep/lockdep_bug use_too_many_keys"),
     _lock("lock-depth", "lockdep/lockdep_bug dig_too_deep"),
-    _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains"),
+    _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains", needs="debug"),
     _lock("subclass", "lockdep/lockdep_bug nest_too_deep"),
     _lock("mutex-magic", "lockdep/lockdep_bug use_bent_mutex"),
     _lock("rwsem-magic", "lockdep/lockdep_bug use_bent_rwsem"),
@@ -127,7 +122,7 @@ _LOCKING = [
     _lock("spin-recursion", "bug/spinlock take_own_spinlock"),
     _lock("spin-owner", "bug/spinlock leave_foreign_spinlock"),
     _lock("rwlock-magic", "bug/spinlock take_foreign_rwlock"),
-    _lock("irq-restore", "warning lie_about_irqs"),
+    _lock("irq-restore", "warning lie_about_irqs", needs="debug"),
     _lock("pinned", "warning lose_a_pinned_lock"),
 ]
 
@@ -138,47 +133,51 @@ _CALM = [
     _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off", seconds=1.5),
     _plain("schedule-atomic", "atomic_sleep/scheduling schedule_under_hush", seconds=1.5),
     _plain("cant-sleep", "atomic_sleep/assuming deny_sleep", seconds=1.5),
-    _plain("smp-processor-id", "bug ask_for_the_cpu", trees=_BUDDY),
+    _plain("smp-processor-id", "bug ask_for_the_cpu", needs="preempt"),
     _plain("blocking-op", "warning block_while_not_running"),
-    _plain("kasan-uaf", "kasan/slab_use_after_free|use_after_free read_burnt_letter"),
-    _plain("kasan-slab-oob", "kasan/slab_out_of_bounds write_past_letter"),
-    _plain("kasan-memset", "kasan/slab_out_of_bounds copy_past_letter"),
-    _plain("kasan-double-free", "kasan/double_free burn_letter_twice"),
-    _plain("kasan-invalid-free", "kasan/invalid_free burn_half_a_letter"),
-    _plain("kasan-global", "kasan/global_out_of_bounds read_past_shelf"),
-    _plain("kasan-stack", "kasan/stack_out_of_bounds read_past_desk"),
-    _plain("kasan-vmalloc", "kasan/vmalloc_out_of_bounds read_past_scroll"),
-    _plain("kasan-page", "kasan/use_after_free read_burnt_page"),
-    _plain("ubsan-shift", "ubsan/shift_out_of_bounds shift_too_far"),
-    _plain("ubsan-shift-negative", "ubsan/shift_out_of_bounds shift_backwards"),
-    _plain("ubsan-bounds", "ubsan/array_index_out_of_bounds read_past_row"),
-    _plain("ubsan-bool", "ubsan/invalid_load load_odd_bool"),
+    _plain("kasan-uaf", "kasan/slab_use_after_free|use_after_free read_burnt_letter", needs="debug"),
+    _plain("kasan-slab-oob", "kasan/slab_out_of_bounds write_past_letter", needs="debug"),
+    _plain("kasan-memset", "kasan/slab_out_of_bounds copy_past_letter", needs="debug"),
+    _plain("kasan-double-free", "kasan/double_free burn_letter_twice", needs="debug"),
+    _plain("kasan-invalid-free", "kasan/invalid_free burn_half_a_letter", needs="debug"),
+    _plain("kasan-global", "kasan/global_out_of_bounds read_past_shelf", needs="debug"),
+    _plain("kasan-stack", "kasan/stack_out_of_bounds read_past_desk", needs="debug"),
+    _plain("kasan-vmalloc", "kasan/vmalloc_out_of_bounds read_past_scroll", needs="debug"),
+    _plain("kasan-page", "kasan/use_after_free read_burnt_page", needs="debug"),
+    _plain("ubsan-shift", "ubsan/shift_out_of_bounds shift_too_far", needs="debug"),
+    _plain("ubsan-shift-negative", "ubsan/shift_out_of_bounds shift_backwards", needs="debug"),
+    _plain("ubsan-bounds", "ubsan/array_index_out_of_bounds read_past_row", needs="debug"),
+    _plain("ubsan-bool", "ubsan/invalid_load load_odd_bool", needs="debug"),
     _plain("warn", "warning warn_plainly"),
     _plain("warn-words", "warning warn_with_words"),
     _plain("warn-once", "warning warn_once"),
     _plain("warn-softirq", "warning warn_plainly"),
-    _plain("list-double-add", "warning|bug add_lamp_twice"),
-    _plain("list-double-del", "warning|bug remove_lamp_twice"),
-    _plain("list-bent", "warning|bug bend_street"),
+    _plain("list-double-add", "warning|bug add_lamp_twice", needs="debug"),
+    _plain("list-double-del", "warning|bug remove_lamp_twice", needs="debug"),
+    _plain("list-bent", "warning|bug bend_street", needs="debug"),
     _plain("refcount-dec", "warning drop_below_zero"),
     _plain("refcount-inc", "warning raise_from_zero"),
     _plain("refcount-underflow", "warning underflow"),
-    _plain("odebug-free", "warning free_lit_lamp"),
-    _plain("odebug-init", "warning set_up_lit_lamp"),
+    _plain("odebug-free", "warning free_lit_lamp", needs="debug"),
+    _plain("odebug-init", "warning set_up_lit_lamp", needs="debug"),
     _plain("kobject-unborn", "warning get_unborn_kobject"),
-    _plain("proc-twice", "warning make_entry_twice"),
-    _plain("bad-page", "bug/bad_page free_locked_page"),
-    _plain("slab-redzone", "bug/slab scratch_redzone"),
-    _plain("slab-leftover", "bug/slab forget_a_stone"),
+    _plain("proc-twice", "warning proc_register|make_entry_twice"),
+    _plain("bad-page", "bug/bad_page free_locked_page", needs="debug"),
+    _plain("slab-redzone", "bug/slab scratch_redzone", needs="debug"),
+    _plain("slab-leftover", "bug/slab forget_a_stone", needs="debug"),
     _plain("vmalloc-huge", "vmalloc_failure want_a_huge_scroll"),
     _plain("page-alloc-order", "page_alloc_failure/order_10 want_many_at_once"),
-    _plain("page-alloc-huge", "warning want_too_big_block"),
-    _plain("percpu-size", "warning want_too_big_percpu"),
+    _plain(
+        "page-alloc-huge",
+        "warning __alloc_pages|__alloc_pages_noprof|__alloc_frozen_pages_noprof|want_too_big_block",
+    ),
+    _plain("percpu-size", "warning pcpu_alloc|pcpu_alloc_noprof|want_too_big_percpu"),
 ]
 
 _FATAL = [
     _plain("bug", "bug hit_bug"),
-    _plain("usercopy", "bug show_too_much"),
+    _plain("copy-overflow", "warning show_far_too_much"),
+    _plain("usercopy", "bug show_too_much", needs="debug"),
     _plain("oops-null-read", "oops/null_pointer read_null"),
     _plain("oops-null-write", "oops/null_pointer write_null"),
     _plain("oops-null-call", "oops/null_pointer call_null"),
@@ -190,24 +189,28 @@ _FATAL = [
     _plain("oops-divide", "oops/divide_error divide_by_zero"),
     _plain("oops-opcode", "oops/invalid_opcode run_no_opcode"),
     _plain("oops-thread", "oops/null_pointer read_null"),
-    _plain("kasan-user", "kasan/user_memory_access read_user_letter", "oops/page_fault read_user_letter"),
+    _plain(
+        "kasan-user",
+        "kasan/user_memory_access read_user_letter",
+        "oops/page_fault read_user_letter",
+        needs="debug",
+    ),
 ]
 
 _MORTAL = [
-    _plain("put-free-page", "bug put_free_page", alone=True),
-    _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True),
-    _plain("oops-stack", "oops/stack_guard|stack_overflow dig_a_hole", alone=True, mortal=True, seconds=8),
-    _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, mortal=True, seconds=8),
+    _plain("put-free-page", "bug put_free_page", alone=True, needs="debug"),
+    _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True, needs="debug"),
+    _plain("oops-stack", "oops/stack_guard|stack_overflow dig_a_hole", alone=True, seconds=8, needs="debug"),
+    _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, seconds=8),
     # The breakpoint's handler counts as an interrupt.
-    _plain("oops-int3", "oops step_on_int3", "panic", alone=True, mortal=True, seconds=8),
-    _plain("panic", "panic give_up", alone=True, mortal=True, seconds=8),
-    _plain("panic-sysrq", "panic", alone=True, mortal=True, seconds=8, script="echo c >/proc/sysrq-trigger"),
+    _plain("oops-int3", "oops step_on_int3", "panic", alone=True, seconds=8),
+    _plain("panic", "panic give_up", alone=True, seconds=8),
+    _plain("panic-sysrq", "panic", alone=True, seconds=8, script="echo c >/proc/sysrq-trigger"),
     _plain(
         "panic-on-oops",
         "oops/null_pointer write_null",
         "panic",
         alone=True,
-        mortal=True,
         seconds=8,
         script="echo 1 >/proc/sys/kernel/panic_on_oops; echo oops-null-write >/proc/sins",
     ),
@@ -218,7 +221,7 @@ _MEMORY = [
     _plain(
         "vmalloc-full", "vmalloc_failure|page_alloc_failure want_more_address_space", alone=True, seconds=2
     ),
-    _plain("percpu-atomic", "percpu_alloc_failure/atomic", alone=True, trees=_BUDDY),
+    _plain("percpu-atomic", "percpu_alloc_failure/atomic", alone=True, needs="percpu-atomic"),
     _plain(
         "percpu-sleepable",
         "page_alloc_failure/order_0",
@@ -234,6 +237,7 @@ _MEMORY = [
         "mkdir /tmp/cg/small; echo 8M >/tmp/cg/small/memory.max; "
         "sh -c 'echo $$ >/tmp/cg/small/cgroup.procs; tail /dev/zero'; true",
         seconds=1,
+        needs="debug",
     ),
     _plain(
         "leak",
@@ -242,6 +246,7 @@ _MEMORY = [
         script="echo leak >/proc/sins; sleep 6; echo scan >/sys/kernel/debug/kmemleak; sleep 1; "
         "echo scan >/sys/kernel/debug/kmemleak; cat /sys/kernel/debug/kmemleak >/dev/console",
         seconds=1,
+        needs="debug",
     ),
     _plain(
         "leak-verbose",
@@ -250,15 +255,22 @@ _MEMORY = [
         script="echo 1 >/sys/module/kmemleak/parameters/verbose; echo leak >/proc/sins; sleep 6; "
         "echo scan >/sys/kernel/debug/kmemleak; sleep 1; echo scan >/sys/kernel/debug/kmemleak",
         seconds=1,
+        needs="debug",
     ),
 ]
 
 _KFENCE = "kfence.sample_interval=20"
 _FENCED = [
-    _plain("kfence-uaf", "kfence/use_after_free_read read_burnt_fenced_letter", cmdline=_KFENCE),
-    _plain("kfence-oob", "kfence/out_of_bounds_read read_past_fenced_letter", cmdline=_KFENCE),
-    _plain("kfence-corruption", "kfence/memory_corruption blot_fenced_letter", cmdline=_KFENCE),
-    _plain("kfence-double-free", "kfence/invalid_free burn_fenced_letter_twice", cmdline=_KFENCE),
+    _plain(
+        "kfence-uaf", "kfence/use_after_free_read read_burnt_fenced_letter", cmdline=_KFENCE, needs="debug"
+    ),
+    _plain("kfence-oob", "kfence/out_of_bounds_read read_past_fenced_letter", cmdline=_KFENCE, needs="debug"),
+    _plain(
+        "kfence-corruption", "kfence/memory_corruption blot_fenced_letter", cmdline=_KFENCE, needs="debug"
+    ),
+    _plain(
+        "kfence-double-free", "kfence/invalid_free burn_fenced_letter_twice", cmdline=_KFENCE, needs="debug"
+    ),
 ]
 
 _HANGS = [
@@ -266,25 +278,70 @@ _HANGS = [
     _hang("hung-completion", "hung_task wait_for_godot", _HUNG),
     _hang("soft-lockup", "soft_lockup spin_in_place|spin_without_preemption", _SOFT),
     _hang("soft-lockup-softirq", "soft_lockup spin_in_place|spin_in_softirq", _SOFT),
-    _hang("hard-lockup", "hard_lockup spin_in_place|spin_without_interrupts", _SOFT, trees=_BUDDY),
+    _hang("hard-lockup", "hard_lockup spin_in_place|spin_without_interrupts", _SOFT, needs="buddy"),
     _hang("rcu-stall", "rcu_stall spin_in_place|spin_as_reader", _RCU),
     _hang("rcu-stall-expedited", "rcu_stall/expedited spin_in_place|spin_as_reader", _RCU_EXP),
     _hang("rcu-stall-irqs-off", "rcu_stall spin_in_place|spin_without_interrupts", _RCU),
-    _hang("workqueue-lockup", "workqueue_lockup", _WQ),
-    _hang("csd-lock", "other/csd_lock", "true", cmdline="csdlock_debug=1"),
+    _hang("workqueue-lockup", "workqueue_lockup", _WQ, needs="debug"),
+    _hang("csd-lock", "other/csd_lock", "true", cmdline="csdlock_debug=1", needs="debug"),
 ]
 
 _RACES = [
-    _plain("race", "kcsan/data_race let_in|count_in", alone=True, trees=("6.12-kcsan",)),
-    _plain("race-writers", "kcsan/data_race let_in", alone=True, trees=("6.12-kcsan",)),
+    _plain("race", "kcsan/data_race let_in|count_in", alone=True, needs="kcsan"),
+    _plain("race-writers", "kcsan/data_race let_in", alone=True, needs="kcsan"),
     _plain(
         "race-assert",
         "kcsan/assert_race let_in_properly|let_in_exclusively",
         alone=True,
-        trees=("6.12-kcsan",),
+        needs="kcsan",
     ),
-    _plain("slab-poison", "bug/slab scratch_poison", alone=True, trees=("6.12-kcsan",)),
+    _plain("slab-poison", "bug/slab scratch_poison", alone=True, needs="kcsan"),
 ]
 
-SINS = [*_LOCKING, *_CALM, *_FATAL, *_MORTAL, *_MEMORY, *_FENCED, *_HANGS, *_RACES]
+_TALK = (
+    "# ok 3 - no WARNING: and no BUG: in the log",
+    "selftests: lockdep: expect 'possible circular locking dependency detected' [OK]",
+    "Spectre V2 : WARNING: Unprivileged eBPF is enabled, data leaks possible via Spectre v2 BHB attacks!",
+    "EXT4-fs (vda): WARNING: mounting fs with errors, running e2fsck is recommended",
+    "traps: demo[77] general protection fault ip:401136 sp:7ffd0c1de2f0 error:0 in demo[401000+1000]",
+    "demo[78]: segfault at 0 ip 0000000000401136 sp 00007ffd0c1de2f0 error 4 in demo[401000+1000]",
+    "usage: watchdog [--panic] prints 'Kernel panic - not syncing' when asked to",
+)
+
+_HARMLESS = [
+    _plain(
+        "talk",
+        alone=True,
+        script="".join(f'echo "{line}" >/dev/kmsg; echo "{line}" >/dev/console; ' for line in _TALK),
+    ),
+    # What was asked for is no fault: task states, locks held, memory, backtraces of all CPUs.
+    _plain(
+        "sysrq-dumps",
+        alone=True,
+        script="for key in h d w m l t; do echo $key >/proc/sysrq-trigger; sleep 1; done",
+    ),
+    _plain("boot", alone=True, script="true"),
+]
+
+# Consoles of the harness's own workloads; nothing here is made by the module of sins.
+_RUNS = [
+    _plain("run-holder-atomic", "percpu_alloc_failure/atomic", alone=True, needs="run"),
+    _plain("run-exhaust-atomic", "percpu_alloc_failure/atomic", alone=True, needs="run"),
+    _lock(
+        "run-holder-sleepable",
+        "lockdep/circular",
+        cycle="fs_reclaim pp_taught_lock pcpu_alloc_mutex",
+        needs="run",
+    ),
+    _lock(
+        "run-inversion-sleepable",
+        "lockdep/circular",
+        cycle="fs_reclaim pp_shrinker_lock pcpu_alloc_mutex",
+        needs="run",
+    ),
+    _plain("run-storm", alone=True, needs="run"),
+]
+
+_ALL = [*_HARMLESS, *_LOCKING, *_CALM, *_FATAL, *_MORTAL, *_MEMORY, *_FENCED, *_HANGS, *_RACES, *_RUNS]
+SINS = {sin.name: sin for sin in _ALL}
 """Every sin, in the order of committing: what shares a guest gets worse towards the end."""

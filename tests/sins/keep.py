@@ -24,22 +24,25 @@ _MOST = 260  # lines from the sin on
 def excerpt(name: str, log: bytes) -> bytes:
     """Return the beginning of a console, and what happened around a sin."""
     lines = log.splitlines(keepends=True)
-    # A sin without the module has no such line: then the last lines of the boot are as good.
-    marks = [
-        number for number, line in enumerate(lines) if line.rstrip().endswith(f"sins: now {name}".encode())
-    ]
-    start = max(0, (marks[0] if marks else _ready(lines)) - _BEFORE)
+    begin = _find(lines, f"sins: now {name}\n", "sins: now ", ": loading out-of-tree module")
+    start = max(0, begin - _BEFORE)
     return b"".join(lines[: min(_FIRST, start)] + lines[start : start + _BEFORE + _MOST])
 
 
-def _ready(lines: list[bytes]) -> int:
-    """Return the line at which the module was loaded: nothing happened before."""
-    return next((number for number, line in enumerate(lines) if b"sins: loading out-of-tree" in line), 0) + 1
+def _find(lines: list[bytes], *texts: str) -> int:
+    """Return the first line that has the first of the texts that any line has."""
+    for text in texts:
+        for number, line in enumerate(lines):
+            if text.encode() in line.replace(b"\r\n", b"\n"):
+                return number
+    return 0
 
 
 def keep(logs: Path, tree: str, name: str) -> Path:
     """Write the case of one log and return its path."""
-    log = excerpt(name, (logs / tree / f"{name}.log").read_bytes())
+    log = (logs / tree / f"{name}.log").read_bytes()
+    if SINS[name].reports:
+        log = excerpt(name, log)
     version, _, config = tree.partition("-")
     stamps = "with" if b"][ " in log else "without"
     about = [
@@ -54,9 +57,9 @@ def keep(logs: Path, tree: str, name: str) -> Path:
 
 def main(logs: str, tree: str, *names: str) -> None:
     """Keep the logs of the named sins, or of all."""
-    for sin in SINS:
-        if (not names or sin.name in names) and (Path(logs) / tree / f"{sin.name}.log").is_file():
-            print(keep(Path(logs), tree, sin.name))
+    for name in names or SINS:
+        if (Path(logs) / tree / f"{name}.log").is_file():
+            print(keep(Path(logs), tree, name))
 
 
 if __name__ == "__main__":

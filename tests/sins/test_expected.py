@@ -10,7 +10,6 @@ from harness.words import Event
 from tests.dmesg import corpus
 from tests.sins.catalogue import SINS, Expected, Sin
 
-BY_NAME = {sin.name: sin for sin in SINS}
 CASES = [case for case in corpus.cases() if case.value("sin")]
 
 
@@ -23,7 +22,7 @@ def fits(event: Event, expected: Expected) -> bool:
 
 
 def sin_of(case: corpus.Case) -> Sin:
-    return BY_NAME[case.value("sin")]
+    return SINS[case.value("sin")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.stem)
@@ -44,4 +43,4 @@ def test_reader_agrees_with_the_source_of_the_sin(case: corpus.Case) -> None:
 
 
 def test_every_sin_is_in_the_corpus() -> None:
-    assert {sin.name for sin in SINS} - {case.value("sin") for case in CASES} == set()
+    assert set(SINS) - {case.value("sin") for case in CASES} == set()

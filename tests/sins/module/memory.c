@@ -190,9 +190,18 @@ static noinline void load_odd_bool(void)
 static noinline void show_too_much(void)
 {
 	char *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
-	unsigned long left = copy_to_user((__force char __user *)sins_user_buffer, letter, number_77 + 300);
 
-	sink = left;
+	OPTIMIZER_HIDE_VAR(letter);
+	sink = copy_to_user((__force char __user *)sins_user_buffer, letter, number_77 + 300);
+	kfree(letter);
+}
+
+/* The same with a size that the compiler knows. */
+static noinline void show_far_too_much(void)
+{
+	char *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
+
+	sink = copy_to_user((__force char __user *)sins_user_buffer, letter, number_77 + 300);
 	kfree(letter);
 }
 
@@ -233,6 +242,7 @@ const struct sin memory_sins[] = {
 	{ "ubsan-bounds", read_past_row },
 	{ "ubsan-bool", load_odd_bool },
 	{ "usercopy", show_too_much },
+	{ "copy-overflow", show_far_too_much },
 	{ "bad-page", free_locked_page },
 	{ "put-free-page", put_free_page },
 	{}
