@@ -7,7 +7,7 @@ where. Nothing of them was read off by our own reader of consoles, which is held
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Sin:
     `alone` gives it a guest of its own, `cmdline` adds to that guest's. `script` is what the guest's shell
     runs, by default writing the name to /proc/sins. `seconds` is how long to listen afterwards. `needs` is
     what a kernel must have to see the sin, empty where every kernel of the harness does. `cycle` are the lock
-    classes of a circular report, in any order.
+    classes of a circular report, in any order. `also` are kinds that may follow, besides those of `reports`.
     """
 
     name: str
@@ -51,7 +51,8 @@ class Sin:
     script: str = ""
     seconds: float = 0.3
     needs: str = ""
-    cycle: tuple[str, ...] = field(default=())
+    cycle: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -111,7 +112,7 @@ _LOCKING = [
     _lock("rcu-dereference", "lockdep/suspicious_rcu read_menu"),
     _lock("rcu-protected", "lockdep/suspicious_rcu change_menu"),
     _lock("rcu-list", "lockdep/suspicious_rcu list_dishes", needs="rcu-list"),
-    _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu"),
+    _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu", also=("atomic_sleep",)),
     _lock("many-keys", "lockdep/lockdep_bug use_too_many_keys"),
     _lock("lock-depth", "lockdep/lockdep_bug dig_too_deep"),
     _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains", needs="debug"),
@@ -129,7 +130,12 @@ _LOCKING = [
 _CALM = [
     # might_sleep() complains once a second.
     _plain("sleep-spinlock", "atomic_sleep/sleeping allocate_under_hush", seconds=1.5),
-    _plain("sleep-softirq", "atomic_sleep/sleeping nap_in_softirq", seconds=1.5),
+    _plain(
+        "sleep-softirq",
+        "atomic_sleep/sleeping nap_in_softirq",
+        "lockdep/wait_context nap_in_softirq",
+        seconds=1.5,
+    ),
     _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off", seconds=1.5),
     _plain("schedule-atomic", "atomic_sleep/scheduling schedule_under_hush", seconds=1.5),
     _plain("cant-sleep", "atomic_sleep/assuming deny_sleep", seconds=1.5),
@@ -166,7 +172,8 @@ _CALM = [
     _plain("slab-redzone", "bug/slab scratch_redzone", needs="debug"),
     _plain("slab-leftover", "bug/slab forget_a_stone", needs="debug"),
     _plain("vmalloc-huge", "vmalloc_failure want_a_huge_scroll"),
-    _plain("page-alloc-order", "page_alloc_failure/order_10 want_many_at_once"),
+    # warn_alloc() complains once in ten seconds.
+    _plain("page-alloc-order", "page_alloc_failure/order_10 want_many_at_once", alone=True),
     _plain(
         "page-alloc-huge",
         "warning __alloc_pages|__alloc_pages_noprof|__alloc_frozen_pages_noprof|want_too_big_block",

@@ -41,12 +41,13 @@ _LINES_BEFORE = 12  # of a shared console that are kept in front of a sin
 class Tree:
     """A kernel to sin in: a Debian version and the config fragments of ours on top of the harness's own.
 
-    `sees` are the sins' needs that it meets.
+    `sees` are the sins' needs that it meets, `cmdline` is what its guests get besides.
     """
 
     version: str
     fragments: tuple[str, ...]
     sees: frozenset[str]
+    cmdline: str = ""
 
 
 TREES = {
@@ -62,6 +63,7 @@ TREES = {
     "6.1-plain": Tree("6.1", (), frozenset()),
     "6.12-plain": Tree("6.12", (), frozenset({"percpu-atomic"})),
     "7.2-plain": Tree("7.2", (), frozenset({"percpu-atomic"})),
+    "6.12-notime": Tree("6.12", (), frozenset({"percpu-atomic"}), "printk.time=0"),
 }
 """6.1 says nothing of an atomic percpu allocation that fails, and has no hard lockups without a counter."""
 
@@ -99,7 +101,7 @@ async def _commit(guest: Guest, sins: Sequence[Sin]) -> None:
         await asyncio.sleep(sin.seconds)
 
 
-async def console_of(kernel: Kernel, sins: Sequence[Sin], folder: Path) -> bytes:
+async def console_of(kernel: Kernel, sins: Sequence[Sin], folder: Path, cmdline: str) -> bytes:
     """Boot a guest, commit the sins in it one after the other and return its console."""
     spec = BootSpec(
         image=kernel.image,
@@ -107,7 +109,7 @@ async def console_of(kernel: Kernel, sins: Sequence[Sin], folder: Path) -> bytes
         folder=folder,
         accelerator=Accelerator.TCG,
         memory_mib=_MEMORY_MIB,
-        cmdline=f"kasan_multi_shot kmemleak=on {sins[0].cmdline}".strip(),
+        cmdline=f"kasan_multi_shot kmemleak=on {cmdline} {sins[0].cmdline}".strip(),
         boot_deadline=180,
         deadline=600,
         silence=90,
@@ -159,7 +161,7 @@ async def make(name: str, logs: Path, only: Sequence[str]) -> None:
     for sins in guests(chosen):
         folder = logs / name / f"guest-{sins[0].name}"
         shutil.rmtree(folder, ignore_errors=True)
-        console = await console_of(kernel, sins, folder)
+        console = await console_of(kernel, sins, folder, TREES[name].cmdline)
         done = parts(console, sins)
         for sin in sins:
             if sin.name in done:

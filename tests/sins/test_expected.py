@@ -38,6 +38,8 @@ def test_reader_agrees_with_the_source_of_the_sin(case: corpus.Case) -> None:
     rest = iter(events)
     for expected in sin.reports:
         assert any(fits(event, expected) for event in rest), f"{expected} is not in {said}"
+    kinds = {kind for expected in sin.reports for kind in expected.kinds} | set(sin.also)
+    assert {event.kind for event in events} <= kinds, said
     if sin.cycle:
         assert set(events[0].cycle) == set(sin.cycle)
 
