@@ -8,56 +8,54 @@
 
 #include "sins.h"
 
-static volatile int zero;
 static int sink;
 
 static noinline void warn_plainly(void)
 {
-	WARN_ON(!zero);
+	WARN_ON(!hidden(0));
 }
 
 static noinline void warn_with_words(void)
 {
-	WARN(!zero, "sins: %d coins are missing\n", 42);
+	WARN(!hidden(0), "sins: %d coins are missing\n", 42);
 }
 
 static noinline void warn_once(void)
 {
-	WARN_ONCE(!zero, "sins: the till is open\n");
+	WARN_ONCE(!hidden(0), "sins: the till is open\n");
 }
 
 static noinline void hit_bug(void)
 {
-	BUG_ON(!zero);
+	BUG_ON(!hidden(0));
 }
 
 static noinline void read_null(void)
 {
-	sink = READ_ONCE(*(int *)(long)(zero + 8));
+	WRITE_ONCE(sink, READ_ONCE(*(int *)hidden(8)));
 }
 
 static noinline void write_null(void)
 {
-	WRITE_ONCE(*(int *)(long)(zero + 16), 1);
+	WRITE_ONCE(*(int *)hidden(16), 1);
 }
 
 static noinline void call_null(void)
 {
-	void (*function)(void) = (void *)(long)zero;
+	void (*function)(void) = (void *)hidden(0);
 
-	OPTIMIZER_HIDE_VAR(function);
 	function();
 	barrier();
 }
 
 static noinline void read_wild(void)
 {
-	sink = READ_ONCE(*(int *)(0xffff900000000000UL + zero));
+	WRITE_ONCE(sink, READ_ONCE(*(int *)hidden(0xffff900000000000UL)));
 }
 
 static noinline void read_noncanonical(void)
 {
-	sink = READ_ONCE(*(int *)(0xdead4ead00000122UL + zero));
+	WRITE_ONCE(sink, READ_ONCE(*(int *)hidden(0xdead4ead00000122UL)));
 }
 
 static noinline void write_constant(void)
@@ -80,7 +78,7 @@ static noinline void run_data(void)
 
 static noinline void divide_by_zero(void)
 {
-	asm volatile("xorl %%edx, %%edx; idivl %1" : : "a"(1), "m"(zero) : "edx", "cc");
+	asm volatile("xorl %%edx, %%edx; idivl %1" : : "a"(1), "r"((int)hidden(0)) : "edx", "cc");
 }
 
 static noinline void run_no_opcode(void)
@@ -96,17 +94,18 @@ static noinline void step_on_int3(void)
 
 static noinline int dig_a_hole(int depth)
 {
-	volatile char earth[512];
+	char earth[512];
 
-	if (zero)
+	if (hidden(0))
 		return 0;
 	earth[0] = depth;
+	barrier_data(earth);
 	return dig_a_hole(depth + 1) + earth[0];
 }
 
 static void commit_stack_overflow(void)
 {
-	sink = dig_a_hole(zero);
+	WRITE_ONCE(sink, dig_a_hole(0));
 }
 
 static void commit_oops_hardirq(void)

@@ -17,8 +17,8 @@ static DECLARE_RWSEM(purse);
 static DEFINE_SPINLOCK(tally);
 
 struct coin {
-	struct mutex edge;
-	spinlock_t face;
+	struct mutex edge; /* guards nothing */
+	spinlock_t face; /* guards nothing */
 };
 
 static struct coin *mint_coin(void)

@@ -12,10 +12,6 @@
 
 #include "sins.h"
 
-/* What the compiler must not know. */
-static volatile int number_77 = 77;
-static volatile int number_3 = 3;
-static volatile int minus_1 = -1;
 static int sink;
 
 static char shelf[16];
@@ -25,7 +21,7 @@ static noinline void read_burnt_letter(void)
 	int *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
 
 	kfree(letter);
-	sink = READ_ONCE(letter[2]);
+	WRITE_ONCE(sink, READ_ONCE(letter[2]));
 }
 
 static noinline void write_past_letter(void)
@@ -33,7 +29,7 @@ static noinline void write_past_letter(void)
 	char *letter = kmalloc(60, GFP_KERNEL | __GFP_NOFAIL);
 
 	OPTIMIZER_HIDE_VAR(letter);
-	WRITE_ONCE(letter[number_77 - 17], 1);
+	WRITE_ONCE(letter[hidden(60)], 1);
 	kfree(letter);
 }
 
@@ -42,7 +38,7 @@ static noinline void copy_past_letter(void)
 	char *letter = kmalloc(60, GFP_KERNEL | __GFP_NOFAIL);
 
 	OPTIMIZER_HIDE_VAR(letter);
-	memset(letter, 0, number_77);
+	memset(letter, 0, hidden(77));
 	kfree(letter);
 }
 
@@ -68,7 +64,7 @@ static noinline void read_past_shelf(void)
 	char *book = shelf;
 
 	OPTIMIZER_HIDE_VAR(book);
-	sink = READ_ONCE(book[number_3 + 16]);
+	WRITE_ONCE(sink, READ_ONCE(book[hidden(19)]));
 }
 
 static noinline void read_past_desk(void)
@@ -77,7 +73,7 @@ static noinline void read_past_desk(void)
 	char *book = desk;
 
 	OPTIMIZER_HIDE_VAR(book);
-	sink = READ_ONCE(book[number_3 + 16]);
+	WRITE_ONCE(sink, READ_ONCE(book[hidden(19)]));
 }
 
 static noinline void read_past_scroll(void)
@@ -85,7 +81,7 @@ static noinline void read_past_scroll(void)
 	char *scroll = vmalloc(100);
 
 	OPTIMIZER_HIDE_VAR(scroll);
-	sink = READ_ONCE(scroll[number_77 + 50]);
+	WRITE_ONCE(sink, READ_ONCE(scroll[hidden(127)]));
 	vfree(scroll);
 }
 
@@ -94,12 +90,12 @@ static noinline void read_burnt_page(void)
 	char *page = (char *)__get_free_pages(GFP_KERNEL | __GFP_NOFAIL, 0);
 
 	free_pages((unsigned long)page, 0);
-	sink = READ_ONCE(page[number_3]);
+	WRITE_ONCE(sink, READ_ONCE(page[hidden(3)]));
 }
 
 static noinline void read_user_letter(void)
 {
-	sink = READ_ONCE(*(__force const char *)sins_user_buffer);
+	WRITE_ONCE(sink, READ_ONCE(*(__force const char *)sins_user_buffer));
 }
 
 /* KFENCE takes one allocation in an interval; the kernel is booted with a short one. */
@@ -126,7 +122,7 @@ static noinline void read_burnt_fenced_letter(void)
 	if (!letter)
 		return;
 	kfree(letter);
-	sink = READ_ONCE(letter[number_3]);
+	WRITE_ONCE(sink, READ_ONCE(letter[hidden(3)]));
 }
 
 static noinline void read_past_fenced_letter(void)
@@ -136,7 +132,7 @@ static noinline void read_past_fenced_letter(void)
 	if (!letter)
 		return;
 	/* The object stands at one end of its page; both neighbours are guarded. */
-	sink = READ_ONCE(letter[offset_in_page(letter) ? 32 : -1]);
+	WRITE_ONCE(sink, READ_ONCE(letter[offset_in_page(letter) ? 32 : -1]));
 	kfree(letter);
 }
 
@@ -164,27 +160,27 @@ static noinline void burn_fenced_letter_twice(void)
 
 static noinline void shift_too_far(void)
 {
-	sink = 1 << number_77;
+	WRITE_ONCE(sink, 1 << (int)hidden(77));
 }
 
 static noinline void shift_backwards(void)
 {
-	sink = 1 << minus_1;
+	WRITE_ONCE(sink, 1 << (int)hidden(-1));
 }
 
 static int row[4];
 
 static noinline void read_past_row(void)
 {
-	sink = row[number_3 + 2];
+	WRITE_ONCE(sink, row[hidden(5)]);
 }
 
 static noinline void load_odd_bool(void)
 {
 	bool odd;
 
-	memset(&odd, number_77, sizeof(odd));
-	sink = *(volatile bool *)&odd;
+	memset(&odd, hidden(77), sizeof(odd));
+	WRITE_ONCE(sink, READ_ONCE(odd));
 }
 
 static noinline void show_too_much(void)
@@ -192,7 +188,7 @@ static noinline void show_too_much(void)
 	char *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
 
 	OPTIMIZER_HIDE_VAR(letter);
-	sink = copy_to_user((__force char __user *)sins_user_buffer, letter, number_77 + 300);
+	WRITE_ONCE(sink, copy_to_user((__force char __user *)sins_user_buffer, letter, hidden(377)));
 	kfree(letter);
 }
 
@@ -201,7 +197,7 @@ static noinline void show_far_too_much(void)
 {
 	char *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
 
-	sink = copy_to_user((__force char __user *)sins_user_buffer, letter, number_77 + 300);
+	WRITE_ONCE(sink, copy_to_user((__force char __user *)sins_user_buffer, letter, hidden(377)));
 	kfree(letter);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory misused unseen by KASAN (this file is not instrumented), for the slab allocator to find. */
+/* Memory misused for the slab allocator to find: KASAN does not instrument this file. */
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -7,8 +7,9 @@
 
 static struct kmem_cache *make_cache(const char *name)
 {
-	return kmem_cache_create(name, 96, 0, SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_CONSISTENCY_CHECKS,
-				 NULL);
+	const slab_flags_t checks = SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER | SLAB_CONSISTENCY_CHECKS;
+
+	return kmem_cache_create(name, 96, 0, checks, NULL);
 }
 
 static noinline void scratch_redzone(void)

@@ -14,6 +14,13 @@ struct sin {
 	void (*commit)(void);
 };
 
+/* A number that the compiler does not know. */
+static inline long hidden(long number)
+{
+	OPTIMIZER_HIDE_VAR(number);
+	return number;
+}
+
 /* Each ends with an empty entry. */
 extern const struct sin lock_sins[];
 extern const struct sin lockirq_sins[];
