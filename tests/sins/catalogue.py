@@ -63,6 +63,7 @@ class Sin:
 def _lock(name: str, report: str, *more: str, cycle: str = "", **options: object) -> Sin:
     """Make a sin that costs lockdep its life."""
     reports = tuple(map(Expected.read, (report, *more)))
+    options.setdefault("needs", "lockdep")
     return Sin(name, reports, alone=True, cycle=tuple(cycle.split()), **options)  # type: ignore[arg-type]
 
 
@@ -85,12 +86,12 @@ _LOCKING = [
     _lock("circular-2", "lockdep/circular open_vault", cycle="till vault"),
     _lock("circular-3", "lockdep/circular audit_purse", cycle="purse till vault"),
     _lock("circular-4", "lockdep/circular empty_till", cycle="&coin->edge safe/1 till purse"),
-    _lock("circular-work", "lockdep/circular refill", cycle="(work_completion)(&refill_work) till"),
+    _lock("circular-work", "lockdep/circular refill", cycle="refill_work till"),
     _lock("recursive", "lockdep/recursive weigh_coins"),
     _lock("recursive-read", "lockdep/recursive count_purse_twice"),
     _lock("unlock-balance", "lockdep/unlock_balance leave_vault_twice"),
     _lock("unlock-balance-spin", "lockdep/unlock_balance leave_tally_unasked"),
-    _lock("contention", "lockdep/contention contend_unasked", needs="debug"),
+    _lock("contention", "lockdep/contention contend_unasked", needs="lock-stat"),
     _lock("lock-freed", "lockdep/lock_freed melt_held_coin"),
     _lock("lock-reinit", "lockdep/lock_freed mint_over_held_coin"),
     _lock("returning", "lockdep/held_returning_to_user keep_vault"),
@@ -107,15 +108,15 @@ _LOCKING = [
     _lock("softirq-order", "lockdep/irq_order answer_door_bh"),
     _lock("irq-inversion", "lockdep/irq_inversion ring_bell"),
     _lock("softirq-inversion", "lockdep/irq_inversion ring_bell"),
-    _lock("wait-context", "lockdep/wait_context swing_clapper", needs="debug"),
-    _lock("wait-context-read", "lockdep/wait_context read_under_clapper", needs="debug"),
+    _lock("wait-context", "lockdep/wait_context swing_clapper", needs="raw-nesting"),
+    _lock("wait-context-read", "lockdep/wait_context read_under_clapper", needs="raw-nesting"),
     _lock("rcu-dereference", "lockdep/suspicious_rcu read_menu"),
     _lock("rcu-protected", "lockdep/suspicious_rcu change_menu"),
     _lock("rcu-list", "lockdep/suspicious_rcu list_dishes", needs="rcu-list"),
     _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu", also=("atomic_sleep",)),
     _lock("many-keys", "lockdep/lockdep_bug use_too_many_keys"),
     _lock("lock-depth", "lockdep/lockdep_bug dig_too_deep"),
-    _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains", needs="debug"),
+    _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains"),
     _lock("subclass", "lockdep/lockdep_bug nest_too_deep"),
     _lock("mutex-magic", "lockdep/lockdep_bug use_bent_mutex"),
     _lock("rwsem-magic", "lockdep/lockdep_bug use_bent_rwsem"),
@@ -123,54 +124,54 @@ _LOCKING = [
     _lock("spin-recursion", "bug/spinlock take_own_spinlock"),
     _lock("spin-owner", "bug/spinlock leave_foreign_spinlock"),
     _lock("rwlock-magic", "bug/spinlock take_foreign_rwlock"),
-    _lock("irq-restore", "warning lie_about_irqs", needs="debug"),
+    _lock("irq-restore", "warning lie_about_irqs", needs="irq-flags"),
     _lock("pinned", "warning lose_a_pinned_lock"),
 ]
 
 _CALM = [
     # might_sleep() complains once a second.
-    _plain("sleep-spinlock", "atomic_sleep/sleeping allocate_under_hush", seconds=1.5),
+    _plain("sleep-spinlock", "atomic_sleep/sleeping allocate_under_hush", needs="atomic-sleep", seconds=1.5),
     _plain(
         "sleep-softirq",
         "atomic_sleep/sleeping nap_in_softirq",
         "lockdep/wait_context nap_in_softirq",
         seconds=1.5,
     ),
-    _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off", seconds=1.5),
+    _plain("sleep-irqs-off", "atomic_sleep/sleeping sleep_with_irqs_off", needs="atomic-sleep", seconds=1.5),
     _plain("schedule-atomic", "atomic_sleep/scheduling schedule_under_hush", seconds=1.5),
-    _plain("cant-sleep", "atomic_sleep/assuming deny_sleep", seconds=1.5),
+    _plain("cant-sleep", "atomic_sleep/assuming deny_sleep", needs="atomic-sleep", seconds=1.5),
     _plain("smp-processor-id", "bug ask_for_the_cpu", needs="preempt"),
-    _plain("blocking-op", "warning block_while_not_running"),
-    _plain("kasan-uaf", "kasan/slab_use_after_free|use_after_free read_burnt_letter", needs="debug"),
-    _plain("kasan-slab-oob", "kasan/slab_out_of_bounds write_past_letter", needs="debug"),
-    _plain("kasan-memset", "kasan/slab_out_of_bounds copy_past_letter", needs="debug"),
-    _plain("kasan-double-free", "kasan/double_free burn_letter_twice", needs="debug"),
-    _plain("kasan-invalid-free", "kasan/invalid_free burn_half_a_letter", needs="debug"),
-    _plain("kasan-global", "kasan/global_out_of_bounds read_past_shelf", needs="debug"),
-    _plain("kasan-stack", "kasan/stack_out_of_bounds read_past_desk", needs="debug"),
-    _plain("kasan-vmalloc", "kasan/vmalloc_out_of_bounds read_past_scroll", needs="debug"),
-    _plain("kasan-page", "kasan/use_after_free read_burnt_page", needs="debug"),
-    _plain("ubsan-shift", "ubsan/shift_out_of_bounds shift_too_far", needs="debug"),
-    _plain("ubsan-shift-negative", "ubsan/shift_out_of_bounds shift_backwards", needs="debug"),
-    _plain("ubsan-bounds", "ubsan/array_index_out_of_bounds read_past_row", needs="debug"),
-    _plain("ubsan-bool", "ubsan/invalid_load load_odd_bool", needs="debug"),
+    _plain("blocking-op", "warning block_while_not_running", needs="atomic-sleep"),
+    _plain("kasan-uaf", "kasan/slab_use_after_free|use_after_free read_burnt_letter", needs="kasan"),
+    _plain("kasan-slab-oob", "kasan/slab_out_of_bounds write_past_letter", needs="kasan"),
+    _plain("kasan-memset", "kasan/slab_out_of_bounds copy_past_letter", needs="kasan"),
+    _plain("kasan-double-free", "kasan/double_free burn_letter_twice", needs="kasan"),
+    _plain("kasan-invalid-free", "kasan/invalid_free burn_half_a_letter", needs="kasan"),
+    _plain("kasan-global", "kasan/global_out_of_bounds read_past_shelf", needs="kasan"),
+    _plain("kasan-stack", "kasan/stack_out_of_bounds read_past_desk", needs="kasan"),
+    _plain("kasan-vmalloc", "kasan/vmalloc_out_of_bounds read_past_scroll", needs="kasan"),
+    _plain("kasan-page", "kasan/use_after_free read_burnt_page", needs="kasan"),
+    _plain("ubsan-shift", "ubsan/shift_out_of_bounds shift_too_far", needs="ubsan"),
+    _plain("ubsan-shift-negative", "ubsan/shift_out_of_bounds shift_backwards", needs="ubsan"),
+    _plain("ubsan-bounds", "ubsan/array_index_out_of_bounds read_past_row", needs="ubsan"),
+    _plain("ubsan-bool", "ubsan/invalid_load load_odd_bool", needs="ubsan"),
     _plain("warn", "warning warn_plainly"),
     _plain("warn-words", "warning warn_with_words"),
     _plain("warn-once", "warning warn_once"),
     _plain("warn-softirq", "warning warn_plainly"),
-    _plain("list-double-add", "warning|bug add_lamp_twice", needs="debug"),
-    _plain("list-double-del", "warning|bug remove_lamp_twice", needs="debug"),
-    _plain("list-bent", "warning|bug bend_street", needs="debug"),
+    _plain("list-double-add", "warning|bug add_lamp_twice", needs="list"),
+    _plain("list-double-del", "warning|bug remove_lamp_twice", needs="list"),
+    _plain("list-bent", "warning|bug bend_street", needs="list"),
     _plain("refcount-dec", "warning drop_below_zero"),
     _plain("refcount-inc", "warning raise_from_zero"),
     _plain("refcount-underflow", "warning underflow"),
-    _plain("odebug-free", "warning free_lit_lamp", needs="debug"),
-    _plain("odebug-init", "warning set_up_lit_lamp", needs="debug"),
+    _plain("odebug-free", "warning free_lit_lamp", needs="odebug"),
+    _plain("odebug-init", "warning set_up_lit_lamp", needs="odebug"),
     _plain("kobject-unborn", "warning get_unborn_kobject"),
     _plain("proc-twice", "warning proc_register|make_entry_twice"),
-    _plain("bad-page", "bug/bad_page free_locked_page", needs="debug"),
-    _plain("slab-redzone", "bug/slab scratch_redzone", needs="debug"),
-    _plain("slab-leftover", "bug/slab forget_a_stone", needs="debug"),
+    _plain("bad-page", "bug/bad_page free_locked_page", needs="debug-vm"),
+    _plain("slab-redzone", "bug/slab scratch_redzone", needs="slub"),
+    _plain("slab-leftover", "bug/slab forget_a_stone", needs="slub"),
     _plain("vmalloc-huge", "vmalloc_failure want_a_huge_scroll"),
     # warn_alloc() complains once in ten seconds.
     _plain("page-alloc-order", "page_alloc_failure/order_10 want_many_at_once", alone=True),
@@ -184,7 +185,7 @@ _CALM = [
 _FATAL = [
     _plain("bug", "bug hit_bug"),
     _plain("copy-overflow", "warning show_far_too_much"),
-    _plain("usercopy", "bug show_too_much", needs="debug"),
+    _plain("usercopy", "bug show_too_much", needs="usercopy"),
     _plain("oops-null-read", "oops/null_pointer read_null"),
     _plain("oops-null-write", "oops/null_pointer write_null"),
     _plain("oops-null-call", "oops/null_pointer call_null"),
@@ -200,14 +201,14 @@ _FATAL = [
         "kasan-user",
         "kasan/user_memory_access read_user_letter",
         "oops/page_fault read_user_letter",
-        needs="debug",
+        needs="kasan",
     ),
 ]
 
 _MORTAL = [
-    _plain("put-free-page", "bug put_free_page", alone=True, needs="debug"),
-    _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True, needs="debug"),
-    _plain("oops-stack", "oops/stack_guard|stack_overflow dig_a_hole", alone=True, seconds=8, needs="debug"),
+    _plain("put-free-page", "bug put_free_page", alone=True, needs="debug-vm"),
+    _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True, needs="slub"),
+    _plain("oops-stack", "oops/stack dig_a_hole", alone=True, seconds=8, needs="guard-page"),
     _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, seconds=8),
     # The breakpoint's handler counts as an interrupt.
     _plain("oops-int3", "oops step_on_int3", "panic", alone=True, seconds=8),
@@ -244,7 +245,7 @@ _MEMORY = [
         "mkdir /tmp/cg/small; echo 8M >/tmp/cg/small/memory.max; "
         "sh -c 'echo $$ >/tmp/cg/small/cgroup.procs; tail /dev/zero'; true",
         seconds=1,
-        needs="debug",
+        needs="memcg",
     ),
     _plain(
         "leak",
@@ -253,7 +254,7 @@ _MEMORY = [
         script="echo leak >/proc/sins; sleep 6; echo scan >/sys/kernel/debug/kmemleak; sleep 1; "
         "echo scan >/sys/kernel/debug/kmemleak; cat /sys/kernel/debug/kmemleak >/dev/console",
         seconds=1,
-        needs="debug",
+        needs="kmemleak",
     ),
     _plain(
         "leak-verbose",
@@ -262,21 +263,23 @@ _MEMORY = [
         script="echo 1 >/sys/module/kmemleak/parameters/verbose; echo leak >/proc/sins; sleep 6; "
         "echo scan >/sys/kernel/debug/kmemleak; sleep 1; echo scan >/sys/kernel/debug/kmemleak",
         seconds=1,
-        needs="debug",
+        needs="kmemleak",
     ),
 ]
 
 _KFENCE = "kfence.sample_interval=20"
 _FENCED = [
     _plain(
-        "kfence-uaf", "kfence/use_after_free_read read_burnt_fenced_letter", cmdline=_KFENCE, needs="debug"
-    ),
-    _plain("kfence-oob", "kfence/out_of_bounds_read read_past_fenced_letter", cmdline=_KFENCE, needs="debug"),
-    _plain(
-        "kfence-corruption", "kfence/memory_corruption blot_fenced_letter", cmdline=_KFENCE, needs="debug"
+        "kfence-uaf", "kfence/use_after_free_read read_burnt_fenced_letter", cmdline=_KFENCE, needs="kfence"
     ),
     _plain(
-        "kfence-double-free", "kfence/invalid_free burn_fenced_letter_twice", cmdline=_KFENCE, needs="debug"
+        "kfence-oob", "kfence/out_of_bounds_read read_past_fenced_letter", cmdline=_KFENCE, needs="kfence"
+    ),
+    _plain(
+        "kfence-corruption", "kfence/memory_corruption blot_fenced_letter", cmdline=_KFENCE, needs="kfence"
+    ),
+    _plain(
+        "kfence-double-free", "kfence/invalid_free burn_fenced_letter_twice", cmdline=_KFENCE, needs="kfence"
     ),
 ]
 
@@ -286,11 +289,11 @@ _HANGS = [
     _hang("soft-lockup", "soft_lockup spin_in_place|spin_without_preemption", _SOFT),
     _hang("soft-lockup-softirq", "soft_lockup spin_in_place|spin_in_softirq", _SOFT),
     _hang("hard-lockup", "hard_lockup spin_in_place|spin_without_interrupts", _SOFT, needs="buddy"),
-    _hang("rcu-stall", "rcu_stall spin_in_place|spin_as_reader", _RCU),
+    _hang("rcu-stall", "rcu_stall spin_in_place|spin_as_reader|ktime_get_mono_fast_ns", _RCU),
     _hang("rcu-stall-expedited", "rcu_stall/expedited spin_in_place|spin_as_reader", _RCU_EXP),
     _hang("rcu-stall-irqs-off", "rcu_stall spin_in_place|spin_without_interrupts", _RCU),
-    _hang("workqueue-lockup", "workqueue_lockup", _WQ, needs="debug"),
-    _hang("csd-lock", "other/csd_lock", "true", cmdline="csdlock_debug=1", needs="debug"),
+    _hang("workqueue-lockup", "workqueue_lockup", _WQ, needs="workqueue"),
+    _hang("csd-lock", "other/csd_lock", "true", cmdline="csdlock_debug=1", needs="csd"),
 ]
 
 _RACES = [
@@ -302,7 +305,7 @@ _RACES = [
         alone=True,
         needs="kcsan",
     ),
-    _plain("slab-poison", "bug/slab scratch_poison", alone=True, needs="kcsan"),
+    _plain("slab-poison", "bug/slab scratch_poison", alone=True, needs="slub-alone"),
 ]
 
 _TALK = (

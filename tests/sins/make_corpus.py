@@ -50,20 +50,39 @@ class Tree:
     cmdline: str = ""
 
 
+_LOCKDEP = frozenset({"lockdep", "atomic-sleep"})
+_DEBUG = _LOCKDEP | {
+    "csd",
+    "debug-vm",
+    "guard-page",
+    "irq-flags",
+    "kasan",
+    "kfence",
+    "kmemleak",
+    "list",
+    "lock-stat",
+    "memcg",
+    "odebug",
+    "raw-nesting",
+    "slub",
+    "ubsan",
+    "usercopy",
+    "workqueue",
+}
+_BUDDY = frozenset({"preempt", "buddy", "percpu-atomic"})
+_CLOUD = frozenset({"guard-page", "list", "memcg", "slub", "slub-alone", "usercopy"})
+
 TREES = {
-    "6.1": Tree("6.1", ("sins", "nocaller"), frozenset({"debug"})),
-    "6.12": Tree("6.12", ("sins", "buddy"), frozenset({"debug", "preempt", "buddy", "percpu-atomic"})),
-    "7.2": Tree(
-        "7.2",
-        ("sins", "buddy", "rculist"),
-        frozenset({"debug", "preempt", "buddy", "percpu-atomic", "rcu-list"}),
-    ),
-    "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), frozenset({"kcsan", "rcu-list", "percpu-atomic"})),
+    "6.1": Tree("6.1", ("sins", "nocaller"), _DEBUG),
+    "6.12": Tree("6.12", ("sins", "buddy"), _DEBUG | _BUDDY),
+    "7.2": Tree("7.2", ("sins", "buddy", "rculist"), _DEBUG | _BUDDY | {"rcu-list"}),
+    "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), _LOCKDEP | {"kcsan", "rcu-list", "slub", "slub-alone"}),
     # The harness's own kernels, as its runs have them.
-    "6.1-plain": Tree("6.1", (), frozenset()),
-    "6.12-plain": Tree("6.12", (), frozenset({"percpu-atomic"})),
-    "7.2-plain": Tree("7.2", (), frozenset({"percpu-atomic"})),
-    "6.12-notime": Tree("6.12", (), frozenset({"percpu-atomic"}), "printk.time=0"),
+    "6.1-plain": Tree("6.1", (), _LOCKDEP),
+    "6.12-plain": Tree("6.12", (), _LOCKDEP | {"percpu-atomic"}),
+    "7.2-plain": Tree("7.2", (), _LOCKDEP | {"percpu-atomic"}),
+    "6.12-cloud": Tree("6.12", (), _CLOUD | {"kfence", "percpu-atomic"}),
+    "6.12-notime": Tree("6.12", (), _LOCKDEP, "printk.time=0"),
 }
 """6.1 says nothing of an atomic percpu allocation that fails, and has no hard lockups without a counter."""
 

@@ -16,8 +16,10 @@
 #include "sins.h"
 
 static const struct sin *const books[] = {
-	lock_sins, lockirq_sins, lockdep_sins, atomic_sins, memory_sins, raw_sins,
-	alloc_sins, fault_sins, object_sins, hang_sins, race_sins,
+#ifdef CONFIG_PROVE_LOCKING
+	lock_sins, lockirq_sins, lockdep_sins,
+#endif
+	atomic_sins, memory_sins, raw_sins, alloc_sins, fault_sins, object_sins, hang_sins, race_sins,
 };
 
 const char __user *sins_user_buffer;
