@@ -161,7 +161,7 @@ _CALM = [
     _plain("warn-softirq", "warning warn_plainly"),
     _plain("list-double-add", "warning|bug add_lamp_twice", needs="list"),
     _plain("list-double-del", "warning|bug remove_lamp_twice", needs="list"),
-    _plain("list-bent", "warning|bug bend_street", needs="list"),
+    _plain("list-bent", "warning|bug remove_bent_lamp", needs="list"),
     _plain("refcount-dec", "warning drop_below_zero"),
     _plain("refcount-inc", "warning raise_from_zero"),
     _plain("refcount-underflow", "warning underflow"),

@@ -16,32 +16,36 @@ struct lamp {
 	struct work_struct work;
 };
 
-static LIST_HEAD(street);
-static struct lamp lamp;
-static struct lamp other_lamp;
-
+/* A street for each sin: a BUG() leaves it as it is. */
 static noinline void add_lamp_twice(void)
 {
+	static LIST_HEAD(street);
+	static struct lamp lamp;
+
 	list_add(&lamp.next, &street);
 	list_add(&lamp.next, &street);
-	INIT_LIST_HEAD(&street);
 }
 
 static noinline void remove_lamp_twice(void)
 {
+	static LIST_HEAD(street);
+	static struct lamp lamp;
+
 	list_add(&lamp.next, &street);
 	list_del(&lamp.next);
 	list_del(&lamp.next);
-	INIT_LIST_HEAD(&street);
 }
 
-static noinline void bend_street(void)
+static noinline void remove_bent_lamp(void)
 {
+	static LIST_HEAD(street);
+	static struct lamp lamp;
+	static struct lamp other;
+
 	list_add(&lamp.next, &street);
-	list_add(&other_lamp.next, &street);
+	list_add(&other.next, &street);
 	lamp.next.prev = &lamp.next;
 	list_del(&lamp.next);
-	INIT_LIST_HEAD(&street);
 }
 
 static noinline void drop_below_zero(void)
@@ -82,6 +86,8 @@ static noinline void free_lit_lamp(void)
 
 static noinline void set_up_lit_lamp(void)
 {
+	static struct lamp lamp;
+
 	timer_setup(&lamp.timer, lamp_expires, 0);
 	mod_timer(&lamp.timer, jiffies + 1000 * HZ);
 	timer_setup(&lamp.timer, lamp_expires, 0);
@@ -107,7 +113,7 @@ static noinline void make_entry_twice(void)
 const struct sin object_sins[] = {
 	{ "list-double-add", add_lamp_twice },
 	{ "list-double-del", remove_lamp_twice },
-	{ "list-bent", bend_street },
+	{ "list-bent", remove_bent_lamp },
 	{ "refcount-dec", drop_below_zero },
 	{ "refcount-inc", raise_from_zero },
 	{ "refcount-underflow", underflow },
