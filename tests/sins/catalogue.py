@@ -170,8 +170,8 @@ _CALM = [
     _plain("kobject-unborn", "warning get_unborn_kobject"),
     _plain("proc-twice", "warning proc_register|make_entry_twice"),
     _plain("bad-page", "bug/bad_page free_locked_page", needs="debug-vm"),
-    _plain("slab-redzone", "bug/slab scratch_redzone", needs="slub"),
-    _plain("slab-leftover", "bug/slab forget_a_stone", needs="slub"),
+    _plain("slab-redzone", "bug/slab scratch_redzone", needs="slub", also=("warning",)),
+    _plain("slab-leftover", "bug/slab forget_a_stone", needs="slub", also=("warning",)),
     _plain("vmalloc-huge", "vmalloc_failure want_a_huge_scroll"),
     # warn_alloc() complains once in ten seconds.
     _plain("page-alloc-order", "page_alloc_failure/order_10 want_many_at_once", alone=True),
@@ -208,7 +208,7 @@ _FATAL = [
 _MORTAL = [
     _plain("put-free-page", "bug put_free_page", alone=True, needs="debug-vm"),
     _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True, needs="slub"),
-    _plain("oops-stack", "oops/stack dig_a_hole", alone=True, seconds=8, needs="guard-page"),
+    _plain("oops-stack", "oops/stack dig_a_hole", "panic", alone=True, seconds=8, needs="guard-page"),
     _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, seconds=8),
     # The breakpoint's handler counts as an interrupt.
     _plain("oops-int3", "oops step_on_int3", "panic", alone=True, seconds=8),
@@ -305,7 +305,7 @@ _RACES = [
         alone=True,
         needs="kcsan",
     ),
-    _plain("slab-poison", "bug/slab scratch_poison", alone=True, needs="slub-alone"),
+    _plain("slab-poison", "bug/slab scratch_poison", alone=True, needs="slub-alone", also=("warning",)),
 ]
 
 _TALK = (
