@@ -207,7 +207,7 @@ _FATAL = [
 
 _MORTAL = [
     _plain("put-free-page", "bug put_free_page", alone=True, needs="debug-vm"),
-    _plain("slab-wrong-cache", "warning free_into_wrong_cache", alone=True, needs="slub"),
+    _plain("slab-wrong-cache", "warning kmem_cache_free|free_into_wrong_cache", alone=True, needs="slub"),
     _plain("oops-stack", "oops/stack dig_a_hole", "panic", alone=True, seconds=8, needs="guard-page"),
     _plain("oops-hardirq", "oops/null_pointer read_null", "panic", alone=True, seconds=8),
     # The breakpoint's handler counts as an interrupt.

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from harness.dmesg import parse
-from harness.words import Event
+from harness.words import Event, Kind
 from tests.dmesg import corpus
 from tests.sins.catalogue import SINS, Expected, Sin
 
@@ -46,3 +48,10 @@ def test_reader_agrees_with_the_source_of_the_sin(case: corpus.Case) -> None:
 
 def test_every_sin_is_in_the_corpus() -> None:
     assert set(SINS) - {case.value("sin") for case in CASES} == set()
+
+
+def test_every_kind_is_in_the_corpus_twice() -> None:
+    kinds = Counter(
+        line.split()[2].rstrip(";").partition("/")[0] for case in corpus.cases() for line in case.events
+    )
+    assert [kind for kind in Kind if kinds[kind] < 2] == []
