@@ -59,7 +59,6 @@ _DEBUG = _LOCKDEP | {
     "guard-page",
     "irq-flags",
     "kasan",
-    "kfence",
     "kmemleak",
     "list",
     "lock-stat",
