@@ -8,8 +8,17 @@ anything about percpu (the module and the fragments are only paths here).
 
 from harness.build.builder import Builder
 from harness.build.cache import KernelCache
+from harness.build.decode import decode, has_debug_info
 from harness.build.order import order
 from harness.build.progress import BuildProgress
 from harness.build.toolchain import toolchain_versions
 
-__all__ = ["BuildProgress", "Builder", "KernelCache", "order", "toolchain_versions"]
+__all__ = [
+    "BuildProgress",
+    "Builder",
+    "KernelCache",
+    "decode",
+    "has_debug_info",
+    "order",
+    "toolchain_versions",
+]
