@@ -53,8 +53,8 @@ def matrix(results: Results) -> Table:
         table.add_column(workload)
     by_place = {(cell.variant, cell.workload): cell for cell in results.cells}
     for variant in results.variants:
-        cells = [by_place[variant.name, workload] for workload in workloads]
-        table.add_row(_variant(variant), *map(_verdict, cells))
+        cells = [by_place.get((variant.name, workload)) for workload in workloads]
+        table.add_row(_variant(variant), *(_verdict(cell) if cell else "[dim]not run[/]" for cell in cells))
     table.add_section()
     controls = {trial.workload: trial for trial in results.controls}
     table.add_row(
