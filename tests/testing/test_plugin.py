@@ -23,14 +23,24 @@ jobs = 1
 @pytest.fixture
 def nested(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makefile(".toml", plan=PLAN)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     return pytester
 
 
+# What the nested pytest need not load, which takes longer than all that is tested.
+OPTIONS = (
+    "--percpu-plan",
+    "plan.toml",
+    "--percpu-out",
+    "out",
+    "-p",
+    "no:hypothesispytest",
+    "-p",
+    "no:asyncio",
+)
+
+
 def run(nested: pytest.Pytester, *args: str) -> pytest.RunResult:
-    return nested.runpytest_inprocess(
-        "--percpu-plan", "plan.toml", "--percpu-out", "out", "-p", "no:cacheprovider", *args
-    )
+    return nested.runpytest_inprocess(*OPTIONS, *args)
 
 
 def test_every_cell_is_an_item(nested: pytest.Pytester, world: World) -> None:
@@ -117,7 +127,7 @@ def test_other_tests_run_beside_the_plan(nested: pytest.Pytester, world: World) 
 
 def test_without_a_plan_nothing_changes(nested: pytest.Pytester) -> None:
     nested.makepyfile("def test_mine(): pass")
-    nested.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    nested.runpytest_inprocess(*OPTIONS[4:]).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -142,27 +152,21 @@ def test_a_folder_in_use_makes_every_cell_an_error_in_a_sentence(
     assert not world.tried
 
 
-def test_xdist_gives_each_worker_a_folder(nested: pytest.Pytester, tmp_path: Path) -> None:
+CONFTEST = """
+from pathlib import Path
+import pytest
+from tests.world import World
+
+def pytest_configure(config):
+    World(Path(config.rootpath)).take_over(pytest.MonkeyPatch())
+"""
+
+
+def test_xdist_gives_each_worker_a_folder(nested: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers are processes of their own: there a conftest puts the world of names in place."""
-    nested.makeconftest(
-        """
-        from pathlib import Path
-        import pytest
-        from tests.world import World
-
-        @pytest.fixture(autouse=True, scope="session")
-        def nothing():
-            pass
-
-        def pytest_configure(config):
-            world = World(Path(config.rootpath))
-            world.take_over(pytest.MonkeyPatch())
-        """
-    )
-    nested.monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    result = nested.runpytest_subprocess(
-        *("--percpu-plan", "plan.toml", "--percpu-out", "out", "-p", "no:cacheprovider", "-n", "2")
-    )
+    nested.makeconftest(CONFTEST)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    result = nested.runpytest_subprocess(*OPTIONS, "-n", "2")
     result.assert_outcomes(passed=4)
     folders = sorted(path.parent.name for path in (nested.path / "out").glob("*/results.json"))
     assert folders == ["gw0", "gw1"]
