@@ -12,6 +12,7 @@ from rich.table import Table
 
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
+from harness.report.text import visible
 from harness.words import Cell, Outcome, Trial
 
 _STYLE = {
@@ -38,7 +39,8 @@ def _verdict(cell: Cell) -> str:
 
 
 def _variant(variant: VariantReport) -> str:
-    return f"{variant.name}\n[dim]= {variant.same_as}[/]" if variant.same_as else variant.name
+    name = escape(visible(variant.name))
+    return f"{name}\n[dim]= {escape(visible(variant.same_as))}[/]" if variant.same_as else name
 
 
 def matrix(results: Results) -> Table:
@@ -161,7 +163,7 @@ def print_results(results: Results, console: Console) -> None:
     console = console if console.width >= _MIN_WIDTH else Console(file=console.file, width=_MIN_WIDTH)
 
     def say(text: str) -> None:
-        console.print(escape(text), highlight=False, soft_wrap=True)
+        console.print(escape(visible(text)), highlight=False, soft_wrap=True)
 
     say(f"tree         {results.tree['name']}")
     say(f"toolchain    {results.toolchain.get('gcc', 'unknown')}")

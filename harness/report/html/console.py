@@ -44,6 +44,10 @@ class Console:
         """Return how many lines the console has."""
         return len(self.head) + self.left_out + len(self.tail)
 
+    def shows(self, number: int) -> bool:
+        """Tell whether a line is among those shown."""
+        return 0 < number <= self.lines and not 0 <= number - len(self.head) - 1 < self.left_out
+
 
 def read_console(path: Path, events: Sequence[Event], end_lines: int = END_LINES) -> Console:
     """Read a console of any size, keeping no more than is shown; `OSError` when it cannot be read."""

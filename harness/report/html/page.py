@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -80,7 +81,7 @@ class _Evidence:
 
     run: StoredRun
     decoder: Decoder
-    left: int = CONSOLE_BUDGET
+    left: int
     numbers: Counter[str] = field(default_factory=Counter)
     decodings: dict[str, Decoding] = field(default_factory=dict)
 
@@ -130,7 +131,7 @@ class _Evidence:
 
 def html(run: StoredRun, decoder: Decoder) -> str:
     """Return the page. `decoder` finds the source lines of stacks; without any it says why."""
-    evidence = _Evidence(run, decoder)
+    evidence = _Evidence(run, decoder, CONSOLE_BUDGET)
     results = run.results
     evidence.decode([*_whole([cell.trials for cell in results.cells]), *results.controls])
     cells = list(_cells(evidence))
@@ -164,6 +165,7 @@ def html(run: StoredRun, decoder: Decoder) -> str:
     return rendered + "\n"
 
 
+@cache
 def _environment() -> jinja2.Environment:
     """Make the template engine: all that is filled in is escaped, and its control characters are shown."""
     return jinja2.Environment(
