@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
-from harness.report.codec import trial_to_dict, write_json
+from harness.report.codec import trial_to_dict
 from harness.report.results import Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.words import (
@@ -114,6 +115,6 @@ def store(folder: Path, found: Results, console: bytes = b"Linux version 6.12.0\
         place.mkdir(parents=True, exist_ok=True)
         (place / "console.log").write_bytes(console)
         (place / "qemu-command.txt").write_text("-machine q35 -append 'console=ttyS0'\n")
-        write_json(place / "trial.json", trial_to_dict(one))
-    write_json(folder / "results.json", results_to_dict(found))
+        (place / "trial.json").write_text(json.dumps(trial_to_dict(one)))
+    (folder / "results.json").write_text(json.dumps(results_to_dict(found)))
     return folder
