@@ -41,9 +41,9 @@ from harness.workload import MODULE, workloads
 _T = TypeVar("_T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
-  0   every cell is as expected; nothing was found
+  0   every cell is as expected; nothing was found; `report` told the run
   1   a cell is not as expected; `parse` found events; `audit-callers` found __GFP_NOFAIL
-  2   the command, the plan, the tree or a patch is wrong
+  2   the command, the plan, the tree, a patch or a run's folder is wrong
   3   the machine or the harness failed
   4   a kernel or the module does not build (`build` and `boot`)
   130 interrupted
