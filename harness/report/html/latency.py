@@ -109,7 +109,9 @@ def _chart(caller: str, found: Mapping[str, Mapping[str, Histogram]], span: rang
     return Chart(
         caller=caller,
         columns=len(span),
-        ticks=tuple((place, duration(2 ** span[place])) for place in range(0, len(span), _TICK_COLUMNS)),
+        ticks=tuple(
+            (place, duration(2 ** span[place])) for place in range(0, max(1, len(span) - 3), _TICK_COLUMNS)
+        ),
         strips=tuple(
             _strip(variant, callers[caller], span[0])
             for variant, callers in found.items()
