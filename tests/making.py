@@ -96,7 +96,7 @@ def results(*trials: Trial, expected: Expectation | None = MEASURED, error: str 
         },
         accelerator=AcceleratorChoice(Accelerator.TCG, "the KVM probe guest did not come up"),
         toolchain={"gcc": "gcc 12.2.0"},
-        plan={"tree": "debian:6.12"},
+        plan={"tree": "debian:6.12", "seed": 7},
         variants=[variant, twin],
         controls=[trial(Outcome.FAIL, control=True, folder="controls/as-is/exhaust/1")],
         controls_proved={"exhaust": True},

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.report.fold import folded
 from harness.report.results import Results
 from harness.words import Cell, Outcome, Trial
 
@@ -87,24 +88,33 @@ def wanted(cell: Cell) -> str:
 
 
 def rate(cell: Cell) -> str:
-    """Say in how many trials the kernel misbehaved, empty where there is nothing to count."""
-    count = len(cell.trials)
-    return f"{cell.failures} of {count} trials failed" if count > 1 and cell.failures else ""
+    """Say how often the kernel misbehaved and what that bounds, empty for a single trial."""
+    if len(cell.trials) < 2:
+        return ""
+    # scipy takes a second to import, and a run of single trials needs none of it.
+    from harness.statistics import Rate
+
+    return str(Rate(cell.failures, len(cell.trials)))
 
 
 def _headline(cell: Cell) -> str:
     if not cell.as_expected:
-        return f"{cell.verdict}, expected {wanted(cell)}"
-    return f"{cell.verdict}, as expected" if cell.expected else str(cell.verdict)
+        told = f"{cell.verdict}, expected {wanted(cell)}"
+    else:
+        told = f"{cell.verdict}, as expected" if cell.expected else str(cell.verdict)
+    return f"{told}; failed in {counted}" if (counted := rate(cell)) else told
 
 
 def _reasons(cell: Cell) -> Iterator[str]:
-    if counted := rate(cell):
-        yield counted
     reasons = [*cell.reasons, *(text for trial in cell.trials for text in trial.missing)]
     if cell.verdict is not Outcome.INFRA:
         reasons += [text for trial in cell.trials if trial.outcome is Outcome.INFRA for text in trial.reasons]
-    yield from _first(list(dict.fromkeys(reasons)))
+    yield from _first(folded(reasons))
+
+
+def notes(cell: Cell) -> list[str]:
+    """Return what is neither failure nor silence."""
+    return folded(note for trial in cell.trials for note in trial.observation.notes)
 
 
 def _worst(cell: Cell) -> Trial:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from harness.report.finding import of_cell
+from harness.report.finding import notes, of_cell
 from harness.report.reproduce import command
 from harness.report.results import Origin, Results, VariantReport
 from harness.report.text import one_line
@@ -88,8 +88,7 @@ def _cell(cell: Cell) -> Iterator[str]:
     yield from _wrap(finding.headline, f"  {one_line(finding.name):<20} ", "      ")
     # A pass as expected needs no reason; notes are neither failure nor silence.
     reasons = () if cell.verdict is Outcome.PASS and cell.as_expected else finding.reasons
-    notes = dict.fromkeys(note for trial in cell.trials for note in trial.observation.notes)
-    for text in (*reasons, *(f"note: {note}" for note in notes)):
+    for text in (*reasons, *(f"note: {note}" for note in notes(cell))):
         yield from _wrap(text, "    - ", "      ")
 
 

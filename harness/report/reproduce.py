@@ -24,10 +24,12 @@ def command(
         "variants": ",".join(variants or _strings(plan.get("variants"))),
         "workloads": ",".join(workloads or _strings(plan.get("workloads"))),
         "trials": trials or plan.get("trials"),
+        "cold-every": plan.get("cold_every"),
+        "seed": plan.get("seed"),
         "accelerator": plan.get("accelerator"),
     }
     words = [["percpu-harness", "run"]]
-    words += [[f"--{name}", str(value)] for name, value in options.items() if value]
+    words += [[f"--{name}", str(value)] for name, value in options.items() if value not in (None, "")]
     words += [["--kconfig", name] for name in _strings(plan.get("kconfig"))]
     return _BREAK.join(shlex.join(part) for part in words)
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.report.finding import rate, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
 from harness.report.text import visible
@@ -99,8 +100,9 @@ def _details(results: Results) -> Iterator[str]:
     for cell in results.cells:
         if (cell.verdict is Outcome.PASS or cell.variant in shared) and cell.as_expected:
             continue
-        wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
-        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}{_rate(cell)}"
+        but = "" if cell.as_expected or not cell.expected else f", expected {wanted(cell)}"
+        counted = f" ({rate(cell)})" if len(cell.trials) > 1 else ""
+        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{but}{counted}"
         yield from _reasons(cell.reasons)
         yield from _reasons(text for trial in cell.trials for text in trial.missing)
         yield from _paths(cell)
@@ -116,11 +118,6 @@ def _details(results: Results) -> Iterator[str]:
             yield from _reasons(trial.reasons)
 
 
-def _rate(cell: Cell) -> str:
-    """Say what the trials tell of the rate, where there is more than one."""
-    return f" ({_bounds(cell.failures, len(cell.trials))})" if len(cell.trials) > 1 else ""
-
-
 def _bounds(failures: int, trials: int) -> str:
     # scipy takes a second to import, and a run of single trials needs none of it.
     from harness.statistics import Rate
@@ -134,12 +131,6 @@ def _passes(results: Results) -> Iterator[str]:
     for count in sorted(counts - {1}):
         bounds = _bounds(0, count).partition(": ")[2]
         yield f"a pass: none of {count} trials failed, so the rate is {bounds}"
-
-
-def _wanted(cell: Cell) -> str:
-    assert cell.expected is not None
-    evidence = ", ".join(cell.expected.evidence)
-    return f"{cell.expected.outcome} by {evidence}" if evidence else str(cell.expected.outcome)
 
 
 def _notes(results: Results) -> Iterator[str]:

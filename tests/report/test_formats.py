@@ -163,10 +163,10 @@ def test_a_mail_fits_its_72_columns_and_says_all() -> None:
     noted = outcome(Outcome.PASS, observation=observation(notes=("reserves were used " * 9,)))
     text = mail(results(noted, trial(Outcome.FAIL, index=2, reasons=(HOSTILE * 3,)), expected=PASS))
     assert max(map(len, text.splitlines())) <= 72
-    assert "  exhaust              fail, expected pass" in text.splitlines()
-    assert "1 of 2 trials failed" in text
+    assert "  exhaust              fail, expected pass; failed in 1 of 2:" in text
     assert "note: reserves were used" in text
     assert "  percpu-harness run \\\n      --tree debian:6.12" in text
+    assert "      --seed 7" in text
     assert "Subject:" not in text
     assert "In-Reply-To:" not in text
     assert "\x1b" not in text

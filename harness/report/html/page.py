@@ -15,7 +15,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.report.finding import CONTROLS, Finding, Sort, findings, of_cell, wanted
+from harness.report.finding import CONTROLS, Finding, Sort, findings, notes, of_cell, wanted
+from harness.report.fold import folded, shape, summed
 from harness.report.html.console import Console, read_console
 from harness.report.html.cycle import Cycle, draw
 from harness.report.html.latency import latencies
@@ -224,10 +225,8 @@ def _cell(evidence: _Evidence, cell: Cell, shown: dict[str, str]) -> Section:
         wanted=wanted(cell),
         witnesses=merge_witnesses(cell.trials),
         counters=merge_counters(cell.trials),
-        paths=sorted(
-            (path for trial in cell.trials for path in trial.observation.paths), key=lambda path: -path.count
-        ),
-        notes=list(dict.fromkeys(note for trial in cell.trials for note in trial.observation.notes)),
+        paths=summed(path for trial in cell.trials for path in trial.observation.paths),
+        notes=notes(cell),
         trials=() if shared else cell.trials,
         whole=() if shared else _trials(evidence, _whole([cell.trials])),
         shared=shared,
@@ -291,12 +290,16 @@ def _notes(
     results: Results, anchors: Mapping[tuple[str, str], str]
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """List what is neither failure nor silence, each with the cells that it was seen in."""
-    seen: dict[str, dict[str, str]] = {note: {} for note in results.notes}
+    seen: dict[str, list[tuple[str, Cell]]] = {}
     for cell in results.cells:
         for note in (note for trial in cell.trials for note in trial.observation.notes):
-            name = f"{cell.variant} x {cell.workload}"
-            seen.setdefault(note, {})[name] = anchors[cell.variant, cell.workload]
-    return [(note, list(cells.items())) for note, cells in seen.items()]
+            seen.setdefault(shape(note), []).append((note, cell))
+    told: list[tuple[str, list[tuple[str, str]]]] = [(note, []) for note in results.notes]
+    for said in seen.values():
+        cells = dict.fromkeys((cell.variant, cell.workload) for _, cell in said)
+        places = [(f"{variant} x {workload}", anchors[variant, workload]) for variant, workload in cells]
+        told.append((folded(note for note, _ in said)[0], places))
+    return told
 
 
 def _undecoded(results: Results, decodings: Mapping[str, Decoding]) -> list[tuple[str, list[str]]]:
