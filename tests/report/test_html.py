@@ -169,6 +169,16 @@ def test_an_event_that_came_before_is_told_once(tmp_path: Path) -> None:
     assert "The same as this one." in " ".join(read.text.split())
 
 
+def test_a_flood_of_events_is_cut(tmp_path: Path) -> None:
+    flood = tuple(
+        dataclasses.replace(event(), line=line, end_line=line, fingerprint=f"{line:016}")
+        for line in range(1, 2_001)
+    )
+    read = made(tmp_path, results(trial(Outcome.FAIL, events=flood)), b"line\n" * 2_000)
+    assert f"{2_000 - page.TRIAL_EVENTS} more events stand in" in read.text
+    assert sum(value == "event" for name, value in read.attributes if name == "class") == page.TRIAL_EVENTS
+
+
 def test_events_are_marked_in_the_console(tmp_path: Path) -> None:
     console = b"".join(b"line %d\n" % number for number in range(1, 41))
     read = made(tmp_path, failing(), console)

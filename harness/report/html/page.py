@@ -29,8 +29,9 @@ from harness.words import CallPath, Cell, Event, Expectation, Outcome, Trial
 
 #: Trials of each outcome of a cell that are shown whole; the others are a line of a table.
 WHOLE_TRIALS = 2
-#: Bytes of console text of the whole page, and lines of one event.
+#: Bytes of console text of the whole page, events of a trial, and lines of one event.
 CONSOLE_BUDGET = 8_000_000
+TRIAL_EVENTS = 50
 EVENT_LINES = 400
 
 
@@ -48,11 +49,15 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """A trial that is shown whole. `why_no_console` says what lacks where `console` is None."""
+    """A trial that is shown whole, but for `more` events beyond those that a page can hold.
+
+    `why_no_console` says what lacks where `console` is None.
+    """
 
     anchor: str
     trial: Trial
     events: Sequence[EventView]
+    more: int
     console: Console | None
     why_no_console: str
     qemu: str
@@ -99,7 +104,7 @@ class _Evidence:
         if self.left <= 0:
             return None, f"the page is long enough: the console is in {trial.folder}/console.log"
         try:
-            console = read_console(path, trial.events)
+            console = read_console(path, trial.events[:TRIAL_EVENTS])
         except OSError as error:
             return None, f"the console cannot be read: {error.strerror}"
         self.left -= console.size
@@ -116,7 +121,8 @@ class _Evidence:
         wanted_frames: dict[str, dict[str, None]] = {}
         for trial in trials:
             kernel = kernels.get(trial.kernel)
-            found = [frame for event in trial.events for _, frame in frames(event.raw)]
+            shown = trial.events[:TRIAL_EVENTS]
+            found = [frame for event in shown for _, frame in frames(event.raw)]
             if kernel is not None and found:
                 wanted_frames.setdefault(kernel.key, {}).update(dict.fromkeys(found))
         for key, found_frames in wanted_frames.items():
@@ -264,11 +270,12 @@ def _trials(evidence: _Evidence, trials: Sequence[Trial]) -> list[TrialView]:
 def _trial(evidence: _Evidence, trial: Trial, seen: dict[str, str]) -> TrialView:
     models = {(raw.get("line"), raw.get("fingerprint")): raw for raw in evidence.run.events(trial)}
     events = []
-    for event in trial.events:
+    for event in trial.events[:TRIAL_EVENTS]:
         events.append(_event(evidence, trial, event, models.get((event.line, event.fingerprint)), seen))
         seen.setdefault(event.fingerprint, events[-1].anchor)
     console, why = evidence.console(trial)
-    return TrialView(evidence.anchor("trial"), trial, events, console, why, evidence.qemu(trial))
+    more = len(trial.events) - len(events)
+    return TrialView(evidence.anchor("trial"), trial, events, more, console, why, evidence.qemu(trial))
 
 
 def _event(
