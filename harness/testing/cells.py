@@ -19,7 +19,7 @@ from harness.plan import choose, load
 from harness.report.finding import Finding, Sort, of_cell
 from harness.report.progress import PlainProgress
 from harness.variants import catalogue
-from harness.words import AcceleratorChoice, Cell, HarnessError
+from harness.words import AcceleratorChoice, Cell, HarnessError, UserError
 from harness.workload import workloads
 
 #: What the plugin is registered as.
@@ -84,6 +84,8 @@ class PlanPlugin:
         return cell
 
     def _open(self) -> tuple[Prepared, AcceleratorChoice]:
+        if self.out.is_dir() and any(self.out.iterdir()):
+            raise UserError(f"{self.out} is not empty: give another --percpu-out")
         self._held.enter_context(open_folder(self.out, resume=False))
         cache = platformdirs.user_cache_path("percpu-harness")
         self._engine = Engine(self.plan, self.out, cache, PlainProgress(Console(stderr=True)))

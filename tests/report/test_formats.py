@@ -10,11 +10,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import junitparser
 import pytest
 import xmlschema
 from b4.review import checks
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.report.b4 import b4
 from harness.report.formats import Format, render
@@ -131,6 +134,20 @@ def test_ktap_counts_what_proves_nothing_as_not_ok() -> None:
         *("not ok 1 evil _1", "not ok 2 sleepable", "not ok 2 storm", "not ok 3 (control)"),
     ]
     assert "SKIP" not in "".join(line for line in lines if not line.startswith("#"))
+
+
+@settings(max_examples=50)
+@given(text=st.text(st.characters()))
+def test_no_text_breaks_a_format(text: str) -> None:
+    evil = trial(Outcome.FAIL, reasons=(text,), observation=observation(notes=(text,)))
+    found = results(evil, expected=PASS)
+    found = dataclasses.replace(found, variants=[dataclasses.replace(found.variants[0], summary=text)])
+    assert len(ElementTree.fromstring(junit(found))) == 2
+    lines = [line.strip() for line in ktap(found).split("\n")]
+    assert sum(line.startswith(("ok ", "not ok ")) for line in lines) == 4
+    assert all(len(line) <= 72 for line in mail(found).split("\n"))
+    for told in (junit(found), ktap(found), mail(found), b4(found)):
+        told.encode()
 
 
 def test_b4_takes_the_check(tmp_path: Path) -> None:

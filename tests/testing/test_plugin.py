@@ -148,7 +148,7 @@ def test_a_folder_in_use_makes_every_cell_an_error_in_a_sentence(
     (nested.path / "out/precious").touch()
     result = run(nested)
     result.assert_outcomes(errors=4)
-    result.stdout.fnmatch_lines(["*out is not empty*"])
+    result.stdout.fnmatch_lines(["*out is not empty: give another --percpu-out*"])
     assert not world.tried
 
 
