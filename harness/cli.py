@@ -29,11 +29,14 @@ from harness.build import KernelCache
 from harness.callers import Concern, audit
 from harness.dmesg import Reader, to_dict, to_text
 from harness.dmesg.graph import dot
-from harness.engine import Engine, Prepared, build, open_folder, prepare
+from harness.engine import Engine, Prepared, SourceLines, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
-from harness.plan import DEFAULT_TREE, Plan, accelerator, load
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load
 from harness.report.callers import print_audit
+from harness.report.codec import write_text
+from harness.report.formats import Format, render
 from harness.report.progress import progress
+from harness.report.stored import read_run
 from harness.report.terminal import print_results
 from harness.source import open_tree
 from harness.variants import ALLOCATORS, AS_IS, catalogue
@@ -45,9 +48,9 @@ _PIECE = 1 << 20
 """Bytes of a log that are read at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
-  0   every cell is as expected; nothing was found
+  0   every cell is as expected; nothing was found; `report` told the run
   1   a cell is not as expected; `parse` found events; `audit-callers` found __GFP_NOFAIL
-  2   the command, the plan, the tree or a patch is wrong
+  2   the command, the plan, the tree, a patch or a run's folder is wrong
   3   the machine or the harness failed
   4   a kernel or the module does not build (`build` and `boot`)
   130 interrupted
@@ -252,6 +255,24 @@ def _open_log(log: str) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
     return contextlib.nullcontext(sys.stdin.buffer)
 
 
+def _report(args: argparse.Namespace, console: Console) -> ExitCode:
+    run = read_run(args.run.expanduser().absolute())
+    names = _names(args.variants)
+    if names:
+        known = [variant.name for variant in run.results.variants]
+        run = dataclasses.replace(run, results=run.results.only(choose("variant of this run", names, known)))
+    if args.format == Format.TERMINAL and args.out is None:
+        print_results(run.results, console)
+        return ExitCode.OK
+    text = render(run, Format(args.format), SourceLines(cache_folder(), run.results.tree["source_id"]))
+    if args.out is None:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+    else:
+        write_text(args.out, text)
+    return ExitCode.OK
+
+
 def _variants(args: argparse.Namespace, console: Console) -> ExitCode:
     for variant in catalogue().values():
         console.print(f"[bold]{variant.name}[/]  {variant.summary}", highlight=False, soft_wrap=True)
@@ -389,6 +410,13 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
     form.add_argument("--text", action="store_true", help="as text (default)")
     parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
+    report = command("report", _report, "tell a finished run again, from its folder alone")
+    report.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    report.add_argument(
+        "--format", choices=[str(form) for form in Format], default=Format.TERMINAL, help="default: terminal"
+    )
+    report.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    report.add_argument("--variants", metavar="A,B", help="tell only of these (default: all of the run)")
     command("variants", _variants, "list the built-in variants and what history expects of each")
     command("workloads", _workloads, "list the workloads, their witnesses and their positive controls")
     callers = command(

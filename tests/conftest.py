@@ -16,6 +16,9 @@ from harness.plan import Plan
 from harness.report.progress import PlainProgress
 from harness.variants import AS_IS
 from harness.words import Kernel
+from tests.world import World
+
+pytest_plugins = ["pytester"]
 
 # How long one example takes is the machine's business, not the code's.
 settings.register_profile("untimed", deadline=None)
@@ -36,3 +39,11 @@ def guest_kernel(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -
     asyncio.run(build(prepared, source, folder, PlainProgress(Console(stderr=True))))
     assert source.kernel is not None, source.first_error
     return source.kernel
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world of names that the engine takes for the real one."""
+    made = World(tmp_path)
+    made.take_over(monkeypatch)
+    return made

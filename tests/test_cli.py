@@ -187,7 +187,7 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     shown = capsys.readouterr().out
-    for command in ("run", "build", "boot", "parse", "variants", "workloads", "cache", "doctor"):
+    for command in ("run", "build", "boot", "parse", "report", "variants", "workloads", "cache", "doctor"):
         assert re.search(rf"^ +{command}\b", shown, re.MULTILINE)
     for code in ExitCode:
         assert re.search(rf"^  {code.value} ", shown, re.MULTILINE)

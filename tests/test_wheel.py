@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.words import Expectation, Outcome
+from tests.making import results, store, trial
+
 _TOP = Path(__file__).resolve().parent.parent
 
 
@@ -34,3 +37,12 @@ def test_the_wheel_brings_all_it_needs(tmp_path: Path) -> None:
             [other / "percpu-harness", command], cwd=tmp_path, check=True, capture_output=True, text=True
         )
         assert said in shown.stdout
+    run = store(tmp_path / "run", results(trial(), expected=Expectation(Outcome.PASS)))
+    page = subprocess.run(
+        [other / "percpu-harness", "report", run, "--format", "html"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "2 of 2 cells are as expected" in page.stdout

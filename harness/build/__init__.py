@@ -9,6 +9,7 @@ here).
 
 from harness.build.builder import Builder
 from harness.build.cache import KernelCache
+from harness.build.decode import decode, has_debug_info
 from harness.build.order import order
 from harness.build.progress import BuildProgress
 from harness.build.sandbox import Sandbox, find_sandbox
@@ -19,7 +20,9 @@ __all__ = [
     "Builder",
     "KernelCache",
     "Sandbox",
+    "decode",
     "find_sandbox",
+    "has_debug_info",
     "order",
     "toolchain_versions",
 ]

@@ -6,6 +6,7 @@ here: how a kernel is built or booted, what a workload measures, how an outcome 
 """
 
 from harness.engine.run import Engine, open_folder
+from harness.engine.sourcelines import SourceLines
 from harness.engine.sources import Prepared, Source, build, prepare
 
-__all__ = ["Engine", "Prepared", "Source", "build", "open_folder", "prepare"]
+__all__ = ["Engine", "Prepared", "Source", "SourceLines", "build", "open_folder", "prepare"]

@@ -9,8 +9,8 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from harness.build import toolchain_versions
@@ -44,6 +44,7 @@ class Engine:
         self._progress = progress
         self._trials: list[Trial] = []
         self._broken_states = 0
+        self._asked: list[tuple[str, str]] = []
         self._seconds: dict[str, float] = {}
 
     def prepare(self) -> tuple[Prepared, AcceleratorChoice]:
@@ -69,26 +70,61 @@ class Engine:
         with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
         self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
-        results = self._judge(prepared, accelerator)
+        places = [(variant, workload) for variant in prepared.variants for workload in prepared.workloads]
+        results = self._judge(prepared, accelerator, places)
         write_json(self._out / "results.json", results_to_dict(results))
         return results
 
     async def _build_and_try(self, prepared: Prepared, accelerator: AcceleratorChoice) -> None:
         """Build one kernel after the other while guests run the trials of those that are there."""
         queue: asyncio.Queue[TrialJob] = asyncio.Queue()
-        guests = [
-            asyncio.create_task(self._guest(number, queue, accelerator))
-            for number in range(1, self._plan.guests + 1)
-        ]
-        try:
+        async with self._guests(queue, accelerator) as guests:
             with self._timed("builds"):
                 await self._build_all(prepared, queue, guests)
             with self._timed("trials_after_builds"):
                 await _until_done(queue, guests)
+
+    async def run_cell(
+        self, prepared: Prepared, accelerator: AcceleratorChoice, variant: str, workload: str
+    ) -> Cell:
+        """Do what one cell needs and no cell before it did: its kernel, its workload's control, its trials.
+
+        `InfraError` when the machine fails.
+        """
+        source = prepared.source_of(variant)
+        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
+        if source.kernel is None and source.first_error is None:
+            await build(prepared, source, self._out / "builds" / source.name, self._progress)
+        tried = {(trial.kernel, trial.workload, trial.control) for trial in self._trials}
+        controlled = any(trial.control and trial.workload == workload for trial in self._trials)
+        for job in self._jobs(prepared, source, with_controls=not controlled):
+            if job.workload.name == workload and (job.kernel_name, workload, job.control) not in tried:
+                queue.put_nowait(job)
+        async with self._guests(queue, accelerator) as guests:
+            await _until_done(queue, guests)
+        self._asked.append((variant, workload))
+        return self._cell(prepared, variant, workload)
+
+    def keep_cells(self, prepared: Prepared, accelerator: AcceleratorChoice) -> None:
+        """Write results.json of the cells that `run_cell` did; `InfraError` when it cannot be written."""
+        results = self._judge(prepared, accelerator, self._asked)
+        write_json(self._out / "results.json", results_to_dict(results))
+
+    @asynccontextmanager
+    async def _guests(
+        self, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
+    ) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+        """Run what stands in the queue while the body runs; no guest outlives it."""
+        tasks = [
+            asyncio.create_task(self._guest(number, queue, accelerator))
+            for number in range(1, self._plan.guests + 1)
+        ]
+        try:
+            yield tasks
         finally:
-            for task in guests:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*guests, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _build_all(
         self, prepared: Prepared, queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]
@@ -144,14 +180,14 @@ class Engine:
         write_json(job.folder / "trial.json", trial_to_dict(trial))
         return trial
 
-    def _judge(self, prepared: Prepared, accelerator: AcceleratorChoice) -> Results:
+    def _judge(
+        self, prepared: Prepared, accelerator: AcceleratorChoice, places: Sequence[tuple[str, str]]
+    ) -> Results:
+        """Judge the cells at these places: variant and workload."""
         controls = {trial.workload: trial for trial in self._trials if trial.control}
-        proved = {
-            name: control_failed_as_it_should(controls.get(name), workload.control_evidence)
-            for name, workload in prepared.workloads.items()
-        }
+        names = dict.fromkeys(variant for variant, _ in places)
         tree = prepared.tree
-        cells = list(self._cells(prepared, proved))
+        cells = [self._cell(prepared, *place) for place in places]
         return Results(
             tree={
                 "spec": tree.spec,
@@ -162,9 +198,9 @@ class Engine:
             accelerator=accelerator,
             toolchain=toolchain_versions(),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
-            variants=[_variant_report(prepared, name) for name in prepared.variants],
+            variants=[_variant_report(prepared, name) for name in prepared.variants if name in names],
             controls=[controls[name] for name in prepared.workloads if name in controls],
-            controls_proved=proved,
+            controls_proved={name: self._proved(prepared, name) for name in prepared.workloads},
             cells=cells,
             notes=[*prepared.notes, *self._notes(), *disagreements(cells)],
             seconds=self._seconds,
@@ -174,21 +210,25 @@ class Engine:
         if self._broken_states:
             yield f"{self._broken_states} times a guest could not be saved or restored and was booted instead"
 
-    def _cells(self, prepared: Prepared, proved: Mapping[str, bool]) -> Iterator[Cell]:
-        ordered = sorted(self._trials, key=lambda trial: trial.index)
-        for variant in prepared.variants:
-            expected = prepared.expectations(variant)
-            source = prepared.source_of(variant)
-            for workload in prepared.workloads:
-                place = (source.name, workload, False)
-                yield judge_cell(
-                    variant,
-                    workload,
-                    [trial for trial in ordered if (trial.kernel, trial.workload, trial.control) == place],
-                    expected.get(workload),
-                    control_proved=proved[workload],
-                    build_failure=source.first_error,
-                )
+    def _proved(self, prepared: Prepared, workload: str) -> bool:
+        """Tell whether the workload's control was caught, for the stated reason."""
+        control = next(
+            (trial for trial in self._trials if trial.control and trial.workload == workload), None
+        )
+        return control_failed_as_it_should(control, prepared.workloads[workload].control_evidence)
+
+    def _cell(self, prepared: Prepared, variant: str, workload: str) -> Cell:
+        source = prepared.source_of(variant)
+        place = (source.name, workload, False)
+        trials = [trial for trial in self._trials if (trial.kernel, trial.workload, trial.control) == place]
+        return judge_cell(
+            variant,
+            workload,
+            sorted(trials, key=lambda trial: trial.index),
+            prepared.expectations(variant).get(workload),
+            control_proved=self._proved(prepared, workload),
+            build_failure=source.first_error,
+        )
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -66,20 +67,26 @@ def trial_from_dict(raw: Mapping[str, Any]) -> Trial:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file that is either whole or not there, also when the process is killed meanwhile."""
+    """Write a file of a run that is either whole or not there."""
+    write_text(path, json.dumps(value, indent=1) + "\n", mend="mend that and resume the run")
+
+
+def write_text(path: Path, text: str, mend: str = "mend that and ask again") -> None:
+    """Write a file that is either whole or not there, also when the process is killed meanwhile.
+
+    `InfraError` when it cannot be written, which says what to do then (`mend`).
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8") as stream:
-            json.dump(value, stream, indent=1)
-            stream.write("\n")
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InfraError(
-            f"{path} cannot be written ({error.strerror}): mend that and resume the run"
-        ) from None
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise InfraError(f"{path} cannot be written ({error.strerror}): {mend}") from None
 
 
 def read_trial(path: Path) -> Trial | None:

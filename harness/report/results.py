@@ -10,21 +10,58 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema
 
 from harness.report.codec import event_to_dict
-from harness.words import AcceleratorChoice, Cell, Kernel, Trial
+from harness.words import AcceleratorChoice, Cell, Trial
 
 SCHEMA_VERSION = 1
+
+
+class KernelFacts(Protocol):
+    """A kernel as far as reports tell of it; `words.Kernel` is one."""
+
+    @property
+    def key(self) -> str:
+        """Return the key in the cache."""
+
+    @property
+    def release(self) -> str:
+        """Return what `uname -r` prints."""
+
+    @property
+    def build_id(self) -> str:
+        """Return the hex GNU build id."""
+
+    @property
+    def toolchain(self) -> str:
+        """Return what built it."""
+
+    @property
+    def seconds(self) -> float:
+        """Return what building it took."""
+
+    @property
+    def reused(self) -> bool:
+        """Return whether it came from the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The mail that a series came from. `message_id` stands without its angle brackets."""
+
+    message_id: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
 class VariantReport:
     """One variant as it was built. `kernel` is None when it did not build; then `first_error` says why.
 
-    `same_as` names the variant whose kernel and trials it shares because their sources are equal.
+    `same_as` names the variant whose kernel and trials it shares because their sources are equal; `origin` is
+    known of a series that came by mail.
     """
 
     name: str
@@ -33,8 +70,9 @@ class VariantReport:
     source_id: str
     contained: bool
     same_as: str | None
-    kernel: Kernel | None
+    kernel: KernelFacts | None
     first_error: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +94,14 @@ class Results:
     def as_expected(self) -> bool:
         """Tell whether every cell is what history says, and there is at least one."""
         return bool(self.cells) and all(cell.as_expected for cell in self.cells)
+
+    def only(self, names: Sequence[str]) -> Results:
+        """Return what was found of these variants alone."""
+        return dataclasses.replace(
+            self,
+            variants=[variant for variant in self.variants if variant.name in names],
+            cells=[cell for cell in self.cells if cell.variant in names],
+        )
 
 
 def merge_counters(trials: Iterable[Trial]) -> dict[str, int]:
@@ -139,6 +185,7 @@ def _variant(variant: VariantReport) -> dict[str, Any]:
         "same_as": variant.same_as,
         "built": kernel is not None,
         "first_error": variant.first_error,
+        "origin": dataclasses.asdict(variant.origin) if variant.origin else None,
         "kernel": None
         if kernel is None
         else {

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.report.finding import rate, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
+from harness.report.text import visible
 from harness.words import Cell, Outcome, Trial
 
 _STYLE = {
@@ -38,7 +40,8 @@ def _verdict(cell: Cell) -> str:
 
 
 def _variant(variant: VariantReport) -> str:
-    return f"{variant.name}\n[dim]= {variant.same_as}[/]" if variant.same_as else variant.name
+    name = escape(visible(variant.name))
+    return f"{name}\n[dim]= {escape(visible(variant.same_as))}[/]" if variant.same_as else name
 
 
 def matrix(results: Results) -> Table:
@@ -53,8 +56,8 @@ def matrix(results: Results) -> Table:
         table.add_column(workload)
     by_place = {(cell.variant, cell.workload): cell for cell in results.cells}
     for variant in results.variants:
-        cells = [by_place[variant.name, workload] for workload in workloads]
-        table.add_row(_variant(variant), *map(_verdict, cells))
+        cells = [by_place.get((variant.name, workload)) for workload in workloads]
+        table.add_row(_variant(variant), *(_verdict(cell) if cell else "[dim]not run[/]" for cell in cells))
     table.add_section()
     controls = {trial.workload: trial for trial in results.controls}
     table.add_row(
@@ -97,8 +100,9 @@ def _details(results: Results) -> Iterator[str]:
     for cell in results.cells:
         if (cell.verdict is Outcome.PASS or cell.variant in shared) and cell.as_expected:
             continue
-        wanted = "" if cell.as_expected or not cell.expected else f", expected {_wanted(cell)}"
-        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{wanted}{_rate(cell)}"
+        but = "" if cell.as_expected or not cell.expected else f", expected {wanted(cell)}"
+        counted = f" ({rate(cell)})" if len(cell.trials) > 1 else ""
+        yield f"  {cell.variant} x {cell.workload}: {cell.verdict}{but}{counted}"
         yield from _reasons(cell.reasons)
         yield from _reasons(text for trial in cell.trials for text in trial.missing)
         yield from _paths(cell)
@@ -114,11 +118,6 @@ def _details(results: Results) -> Iterator[str]:
             yield from _reasons(trial.reasons)
 
 
-def _rate(cell: Cell) -> str:
-    """Say what the trials tell of the rate, where there is more than one."""
-    return f" ({_bounds(cell.failures, len(cell.trials))})" if len(cell.trials) > 1 else ""
-
-
 def _bounds(failures: int, trials: int) -> str:
     # scipy takes a second to import, and a run of single trials needs none of it.
     from harness.statistics import Rate
@@ -132,12 +131,6 @@ def _passes(results: Results) -> Iterator[str]:
     for count in sorted(counts - {1}):
         bounds = _bounds(0, count).partition(": ")[2]
         yield f"a pass: none of {count} trials failed, so the rate is {bounds}"
-
-
-def _wanted(cell: Cell) -> str:
-    assert cell.expected is not None
-    evidence = ", ".join(cell.expected.evidence)
-    return f"{cell.expected.outcome} by {evidence}" if evidence else str(cell.expected.outcome)
 
 
 def _notes(results: Results) -> Iterator[str]:
@@ -161,7 +154,7 @@ def print_results(results: Results, console: Console) -> None:
     console = console if console.width >= _MIN_WIDTH else Console(file=console.file, width=_MIN_WIDTH)
 
     def say(text: str) -> None:
-        console.print(escape(text), highlight=False, soft_wrap=True)
+        console.print(escape(visible(text)), highlight=False, soft_wrap=True)
 
     say(f"tree         {results.tree['name']}")
     say(f"toolchain    {results.toolchain.get('gcc', 'unknown')}")

@@ -8,7 +8,6 @@ import io
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,104 +15,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.engine import Engine, Prepared, Source, open_folder, run, sources
+from harness.engine import Engine, open_folder, sources
 from harness.engine.trial import TrialJob
 from harness.plan import Plan
 from harness.report.progress import PlainProgress
-from harness.words import (
-    Accelerator,
-    AcceleratorChoice,
-    BuildError,
-    Expectation,
-    InfraError,
-    Kernel,
-    Outcome,
-    Trial,
-    UserError,
-)
-from tests.making import REFUSED, trial
-
-MEASURED = Expectation(Outcome.FAIL, (REFUSED,))
-PASS = Expectation(Outcome.PASS)
-GOOD, BAD, TWIN = "series-v4", "scope-atomic", "series-v2"
-
-
-def kernel(name: str, folder: Path) -> Kernel:
-    config = folder / "config"
-    config.write_text("CONFIG_SMP=y\n")
-    return Kernel(name * 8, name, folder, folder, config, folder, folder, "6.12", "ab", "gcc", 1.0)
-
-
-class World:
-    """What the engine would otherwise find outside: counts what is built and tried, answers as it is told."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.broken: set[str] = set()
-        self.outcomes: dict[tuple[str, str], list[Outcome]] = {}
-        self.tried: Counter[str] = Counter()
-        self.on_trial: Callable[[TrialJob], None] = lambda job: None
-
-    def build(self, commit: str, source_id: str, log: Path, told: object) -> Kernel:
-        if source_id in self.broken:
-            raise BuildError("no", first_error="mm/percpu.c:1: error: no", log=log)
-        return kernel(source_id, self.folder)
-
-    async def run_trial(self, job: TrialJob, seat: object) -> Trial:
-        await asyncio.sleep(0)
-        self.on_trial(job)
-        job.folder.mkdir(parents=True, exist_ok=True)
-        self.tried[job.name] += 1
-        default = [Outcome.FAIL if job.control or job.kernel_name == BAD else Outcome.PASS]
-        answers = self.outcomes.get((job.kernel_name, job.workload.name), default)
-        outcome = answers.pop(0) if len(answers) > 1 else answers[0]
-        return trial(
-            outcome,
-            kernel=job.kernel_name,
-            workload=job.workload.name,
-            index=job.index,
-            control=job.control,
-            folder=str(job.folder.relative_to(job.out)),
-            seed=job.seed,
-            booted_in=str(job.folder.relative_to(job.out)) if job.cold else "another",
-        )
-
-    def prepare(self, plan: Plan, cache: Path, shown: object) -> Prepared:
-        expects = {GOOD: PASS, TWIN: PASS, BAD: MEASURED}
-        variant = {
-            name: SimpleNamespace(name=name, summary="", expects={"exhaust": expected, "storm": expected})
-            for name, expected in expects.items()
-        }
-        commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
-        workload = {
-            name: SimpleNamespace(name=name, control_evidence=(REFUSED,)) for name in ("exhaust", "storm")
-        }
-        tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
-        made: Any = Prepared
-        return made(
-            tree=tree,
-            stage=None,
-            variants=variant,
-            commits=commit,
-            sources=[Source([GOOD, TWIN], "c", "good"), Source([BAD], "c", "bad")],
-            workloads=workload,
-            builder=SimpleNamespace(build=self.build, stop=lambda: None),
-            notes=["noted"],
-        )
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path)
-
-    async def choose(*_: object) -> AcceleratorChoice:
-        return AcceleratorChoice(Accelerator.TCG, "told so")
-
-    monkeypatch.setattr(run, "prepare", made.prepare)
-    monkeypatch.setattr(run, "run_trial", made.run_trial)
-    monkeypatch.setattr(run, "choose_accelerator", choose)
-    monkeypatch.setattr(run, "toolchain_versions", lambda: {"gcc": "12"})
-    return made
+from harness.words import InfraError, Outcome, UserError
+from tests.world import BAD, GOOD, TWIN, World
 
 
 def go(world: World, plan: Plan | None = None) -> dict[str, Any]:
@@ -231,6 +138,39 @@ def test_a_machine_that_fails_ends_the_run_but_keeps_what_is_done(world: World) 
     world.tried.clear()
     assert go(world)["as_expected"]
     assert f"exhaust on {GOOD} #1" not in world.tried
+
+
+def test_cells_one_by_one_share_kernels_controls_and_trials(world: World) -> None:
+    out = world.folder / "out"
+    out.mkdir()
+    engine = Engine(Plan(trials=2, jobs=2), out, world.folder, PlainProgress(Console(file=io.StringIO())))
+    opened = engine.prepare()
+    for variant in (GOOD, TWIN, BAD):
+        done = asyncio.run(engine.run_cell(*opened, variant, "exhaust"))
+        assert done.as_expected
+        assert len(done.trials) == 2
+    assert world.tried == Counter(
+        {f"control of exhaust on {GOOD} #1": 1}
+        | {f"exhaust on {name} #{index}": 1 for name in (GOOD, BAD) for index in (1, 2)}
+    )
+    engine.keep_cells(*opened)
+    document = json.loads((out / "results.json").read_text())
+    assert document["as_expected"]
+    assert [(one["variant"], one["workload"]) for one in document["cells"]] == [
+        (GOOD, "exhaust"),
+        (TWIN, "exhaust"),
+        (BAD, "exhaust"),
+    ]
+
+
+def test_a_cell_whose_kernel_does_not_build_proves_nothing(world: World) -> None:
+    world.broken.add("bad")
+    (world.folder / "out").mkdir()
+    engine = Engine(Plan(), world.folder / "out", world.folder, PlainProgress(Console(file=io.StringIO())))
+    done = asyncio.run(engine.run_cell(*engine.prepare(), BAD, "storm"))
+    assert done.verdict is Outcome.INCONCLUSIVE
+    assert done.reasons == ("does not build: mm/percpu.c:1: error: no",)
+    assert not world.tried
 
 
 def use(out: Path, *, resume: bool) -> None:

@@ -3,69 +3,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from pathlib import Path
 
 import jsonschema
 import pytest
 from rich.console import Console
 
-from harness.report.results import Results, VariantReport, results_to_dict, schema
+from harness.report.results import Results, results_to_dict, schema
 from harness.report.terminal import print_results
-from harness.verdict import judge_cell
-from harness.words import (
-    Accelerator,
-    AcceleratorChoice,
-    CallPath,
-    Expectation,
-    Kernel,
-    Outcome,
-    Trial,
-)
-from tests.making import MISBEHAVIOUR, REFUSED, event, observation, trial
-
-MEASURED = Expectation(Outcome.FAIL, (REFUSED,), "the source says so")
-
-
-def results(*trials: Trial, expected: Expectation | None = MEASURED, error: str | None = None) -> Results:
-    somewhere = Path("k")
-    kernel = Kernel(
-        "k" * 64,
-        "s" * 40,
-        somewhere,
-        somewhere,
-        somewhere,
-        somewhere,
-        somewhere,
-        "6.12.0",
-        "ab" * 20,
-        "gcc",
-        4.0,
-    )
-    variant = VariantReport(
-        "as-is", "the tree", "c" * 40, "s" * 40, True, None, None if error else kernel, error
-    )
-    twin = dataclasses.replace(variant, name="sleepable", same_as="as-is")
-    cells = [
-        judge_cell(name, "exhaust", trials, expected, control_proved=True, build_failure=error)
-        for name in ("as-is", "sleepable")
-    ]
-    return Results(
-        tree={
-            "spec": "debian:6.12",
-            "name": "debian:6.12 (6.12.1-1)",
-            "version": "6.12.1",
-            "source_id": "s" * 40,
-        },
-        accelerator=AcceleratorChoice(Accelerator.TCG, "the KVM probe guest did not come up"),
-        toolchain={"gcc": "gcc 12.2.0"},
-        plan={"tree": "debian:6.12"},
-        variants=[variant, twin],
-        controls=[trial(Outcome.FAIL, control=True)],
-        controls_proved={"exhaust": True},
-        cells=cells,
-        notes=["a note of the run"],
-        seconds={"total": 12.3456},
-    )
+from harness.words import CallPath, Expectation, Outcome, Trial
+from tests.making import MISBEHAVIOUR, event, observation, results, trial
 
 
 def shown(found: Results) -> str:
