@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from harness.report.codec import event_to_dict
+from harness.report.codec import event_to_dict, measured_to_dict
 from harness.words import AcceleratorChoice, Cell, Kernel, Trial
 
 SCHEMA_VERSION = 1
@@ -90,6 +90,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "seed": trial.seed,
         "booted_in": trial.booted_in,
         "restored": trial.restored,
+        **measured_to_dict(trial.observation),
     }
 
 

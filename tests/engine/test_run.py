@@ -52,6 +52,8 @@ class World:
         self.broken: set[str] = set()
         self.outcomes: dict[tuple[str, str], list[Outcome]] = {}
         self.tried: Counter[str] = Counter()
+        self.must_fail_on = ""
+        self.cells: dict[str, list[str]] = {}
         self.on_trial: Callable[[TrialJob], None] = lambda job: None
 
     def build(self, commit: str, source_id: str, log: Path, told: object) -> Kernel:
@@ -59,7 +61,7 @@ class World:
             raise BuildError("no", first_error="mm/percpu.c:1: error: no", log=log)
         return kernel(source_id, self.folder)
 
-    async def run_trial(self, job: TrialJob, seat: object) -> Trial:
+    async def run_trial(self, job: TrialJob, seat: object, tell: object) -> Trial:
         await asyncio.sleep(0)
         self.on_trial(job)
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,15 @@ class World:
         }
         commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
         workload = {
-            name: SimpleNamespace(name=name, control_evidence=(REFUSED,)) for name in ("exhaust", "storm")
+            name: SimpleNamespace(
+                name=name,
+                control_evidence=(REFUSED,),
+                boots=1,
+                cold=False,
+                must_fail_on=self.must_fail_on,
+                load=lambda: "8 readers",
+            )
+            for name in ("exhaust", "storm")
         }
         tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
         made: Any = Prepared
@@ -99,6 +109,8 @@ class World:
             workloads=workload,
             builder=SimpleNamespace(build=self.build, stop=lambda: None),
             notes=["noted"],
+            cells={name: self.cells.get(name, ["exhaust", "storm"]) for name in expects},
+            files={"exhaust": {}, "storm": {}},
         )
 
 
@@ -173,6 +185,40 @@ def test_a_control_that_passes_spoils_every_pass_of_its_workload(world: World) -
     assert cell(document, GOOD, "storm")["verdict"] == "pass"
     assert cell(document, BAD)["verdict"] == "fail"
     assert not document["as_expected"]
+
+
+def test_where_failing_is_chance_nothing_passes_unless_the_reference_failed_once(world: World) -> None:
+    world.must_fail_on = BAD
+    assert go(world, Plan(trials=3, jobs=2))["as_expected"]
+
+
+def test_a_reference_that_never_failed_spoils_every_pass_and_says_how_it_was_tried(world: World) -> None:
+    world.must_fail_on = BAD
+    world.outcomes[BAD, "exhaust"] = [Outcome.PASS]
+    document = go(world, Plan(trials=3, jobs=2))
+    said = ["the control did not fail: 0 of 3 trials on scope-atomic (8 readers)"]
+    for variant in (GOOD, BAD):
+        assert cell(document, variant)["verdict"] == "inconclusive"
+        assert cell(document, variant)["reasons"] == said
+    assert cell(document, GOOD, "storm")["verdict"] == "pass"
+
+
+def test_without_the_reference_a_pass_is_noted_to_be_luck(world: World) -> None:
+    world.must_fail_on = "mask-only"
+    document = go(world)
+    assert document["as_expected"]
+    assert (
+        "exhaust: without mask-only, which must fail under the same load, a pass may be luck"
+        in document["notes"]
+    )
+
+
+def test_a_workload_that_a_variant_does_not_get_makes_no_cell(world: World) -> None:
+    world.cells = {GOOD: ["exhaust"], TWIN: ["exhaust"], BAD: ["exhaust", "storm"]}
+    document = go(world)
+    assert [(one["variant"], one["workload"]) for one in document["cells"]].count((GOOD, "storm")) == 0
+    assert not [name for name in world.tried if name.startswith(f"storm on {GOOD}")]
+    assert cell(document, BAD, "storm")["as_expected"]
 
 
 def test_a_failure_is_never_tried_again(world: World) -> None:
@@ -268,3 +314,17 @@ def test_fragments_of_a_plan(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["base.config", "lockdep.config", "my.config", "percpu.config"]
     with pytest.raises(UserError, match="neither a config fragment of ours"):
         sources._fragments(Plan(kconfig=("nothing",)), workload)
+
+
+def test_costly_workloads_run_on_demand_and_where_history_knows_of_them() -> None:
+    assert "iscsi-scan" not in sources._workloads(Plan())
+    asked = Plan(workloads=("iscsi-scan",), parameters={"iscsi-scan": {"luns": 24}})
+    chosen = sources._workloads(asked)
+    assert chosen["iscsi-scan"].parameters["luns"] == 24
+    assert sources._cells(asked, BAD, None, chosen) == ["iscsi-scan"]
+    assert sources._cells(asked, TWIN, None, chosen) == []
+    assert sources._cells(asked, "as-is", "sleepable", chosen) == ["iscsi-scan"]
+    named = Plan(workloads=("iscsi-scan",), variants=(TWIN,))
+    assert sources._cells(named, TWIN, None, chosen) == ["iscsi-scan"]
+    with pytest.raises(UserError, match="unknown workload 'scan'"):
+        sources._workloads(Plan(parameters={"scan": {"luns": 1}}))

@@ -19,6 +19,7 @@ from harness.words import (
     Expectation,
     Kernel,
     Outcome,
+    Tally,
     Trial,
 )
 from tests.making import MISBEHAVIOUR, REFUSED, event, observation, trial
@@ -46,8 +47,7 @@ def results(*trials: Trial, expected: Expectation | None = MEASURED, error: str 
     )
     twin = dataclasses.replace(variant, name="sleepable", same_as="as-is")
     cells = [
-        judge_cell(name, "exhaust", trials, expected, control_proved=True, build_failure=error)
-        for name in ("as-is", "sleepable")
+        judge_cell(name, "exhaust", trials, expected, build_failure=error) for name in ("as-is", "sleepable")
     ]
     return Results(
         tree={
@@ -164,3 +164,23 @@ def test_call_paths_stand_under_what_they_explain() -> None:
     lines = shown(results(trial(observation=noted), expected=Expectation(Outcome.PASS))).splitlines()
     place = next(number for number, line in enumerate(lines) if "reserves were used" in line)
     assert lines[place + 1] == "      2 x reserves: pte < worker"
+
+
+def test_what_was_found_stands_below_the_verdict_unless_nothing_is_lost() -> None:
+    lost = [
+        trial(
+            Outcome.FAIL,
+            index=index,
+            observation=observation(failures=(MISBEHAVIOUR,), tally=Tally(found, 193)),
+        )
+        for index, found in enumerate((24, 153, 84), 1)
+    ]
+    assert "24, 153, 84 of 193" in shown(results(*lost))
+    whole = trial(observation=observation(tally=Tally(193, 193)))
+    assert "of 193" not in shown(results(whole, expected=Expectation(Outcome.PASS)))
+
+
+def test_a_cell_that_is_not_there_is_left_blank() -> None:
+    found = results(failing())
+    found = dataclasses.replace(found, cells=found.cells[:1])
+    assert "fail (fail)" in shown(found)
