@@ -71,6 +71,11 @@ static bool alive(void)
 	return true;
 }
 
+static bool scanning(void)
+{
+	return false;
+}
+
 static bool ended(int status)
 {
 	if (status)
@@ -90,6 +95,7 @@ const struct fabric debug_fabric = {
 	.start = nothing_to_start,
 	.scan = scan,
 	.alive = alive,
+	.scanning = scanning,
 	.ended = ended,
 	.stop = stop,
 };

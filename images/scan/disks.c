@@ -9,6 +9,7 @@
 #include "scan.h"
 
 #define BLOCK "/sys/block"
+#define DEVICES "/sys/class/scsi_device"
 #define MAX_POINTS 512
 
 static struct {
@@ -17,14 +18,14 @@ static struct {
 } points[MAX_POINTS];
 static int used;
 
-int disks_count(void)
+static int entries(const char *path, const char *prefix)
 {
-	DIR *folder = opendir(BLOCK);
+	DIR *folder = opendir(path);
 	struct dirent *entry;
 	int count = 0;
 
 	while (folder && (entry = readdir(folder)))
-		count += !strncmp(entry->d_name, "sd", 2);
+		count += entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix));
 	if (folder)
 		closedir(folder);
 	return count;
@@ -49,7 +50,7 @@ void disks_delete(int count)
 /* Count the disks; where the number has changed note it, and tell the readers. */
 int disks_poll(const struct options *o, int64_t since)
 {
-	int count = disks_count();
+	int count = entries(BLOCK, "sd");
 
 	if (used < MAX_POINTS && (!used || points[used - 1].disks != count)) {
 		points[used].ms = now_ms() - since;
@@ -61,21 +62,23 @@ int disks_poll(const struct options *o, int64_t since)
 }
 
 /*
- * Wait until nothing has changed for a while, as sd finds out about disks on its own after the scan, and
- * return how many there are. As many as there are LUNs end the wait at once.
+ * The scan makes SCSI devices, and sd makes disks of them later and on its own. Wait until both have made all
+ * that they will; false (and an obstacle) where that takes too long, as on a starved host: nothing is lost then.
  */
-int disks_settle(const struct options *o, int64_t since, int64_t quiet_ms)
+bool disks_settle(const struct fabric *fabric, const struct options *o, int64_t since, int *found)
 {
-	int64_t changed = now_ms();
-	int last = -1, count;
+	int64_t deadline = now_ms() + o->patience * 1000ll;
 
-	while ((count = disks_poll(o, since)) < o->luns && now_ms() < changed + quiet_ms) {
-		if (count != last)
-			changed = now_ms();
-		last = count;
+	while ((*found = disks_poll(o, since)) < o->luns) {
+		if (!fabric->scanning() && *found >= entries(DEVICES, ""))
+			break;
+		if (now_ms() >= deadline) {
+			obstacle("time out: the disks were not ready after %d s", o->patience);
+			return false;
+		}
 		usleep(50 * 1000);
 	}
-	return count;
+	return true;
 }
 
 void disks_report(void)

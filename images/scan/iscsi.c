@@ -2,6 +2,7 @@
 /* The iSCSI fabric: LIO as the target, open-iscsi as the initiator, both in this guest. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -160,6 +161,31 @@ static pid_t scan(const struct options *o)
 	return start(ISCSIADM_LOG, "", argv);
 }
 
+/* iscsid scans in a child, and iscsiadm need not wait for it. */
+static bool scanning(void)
+{
+	DIR *processes = opendir("/proc");
+	struct dirent *entry;
+	bool found = false;
+
+	while (processes && !found && (entry = readdir(processes))) {
+		char path[300], name[32], state;
+		int parent;
+		FILE *stat;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		stat = fopen(path, "re");
+		if (!stat)
+			continue;
+		if (fscanf(stat, "%*d (%31[^)]) %c %d", name, &state, &parent) == 3)
+			found = parent == iscsid && state != 'Z' && !strcmp(name, "iscsid");
+		fclose(stat);
+	}
+	if (processes)
+		closedir(processes);
+	return found;
+}
+
 static bool ended(int status)
 {
 	char said[200];
@@ -189,6 +215,7 @@ const struct fabric iscsi_fabric = {
 	.start = start_all,
 	.scan = scan,
 	.alive = alive,
+	.scanning = scanning,
 	.ended = ended,
 	.stop = stop,
 };

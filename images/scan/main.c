@@ -11,7 +11,6 @@
 #include "scan.h"
 
 #define POLL_US (50 * 1000)
-#define QUIET_MS 3000
 #define SABOTAGED 2
 
 static struct options options = {
@@ -108,7 +107,8 @@ static void scan(const struct fabric *fabric)
 	if (pid < 0 || !watch_the_scan(fabric, pid, watched))
 		return;
 	counter("scan_ms", now_ms() - scanned);
-	found = disks_settle(&options, watched, QUIET_MS);
+	if (!disks_settle(fabric, &options, watched, &found))
+		return;
 	if (options.sabotage) {
 		disks_delete(SABOTAGED);
 		found = disks_poll(&options, watched);

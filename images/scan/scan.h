@@ -34,6 +34,7 @@ struct fabric {
 	bool (*start)(const struct options *o);	/* whatever else has to run before the scan */
 	pid_t (*scan)(const struct options *o);	/* start the scan: a child that ends with it; -1 on error */
 	bool (*alive)(void);			/* is everything that start() started still there? */
+	bool (*scanning)(void);			/* does the scan go on behind the child's back? */
 	bool (*ended)(int status);		/* the child has ended: was that as it should be? */
 	void (*stop)(void);
 };
@@ -58,9 +59,8 @@ bool watch_start(const struct fabric *fabric, const struct options *o);
 bool watch_stop(void);
 
 /* disks.c */
-int disks_count(void);
 void disks_delete(int count);
-int disks_settle(const struct options *o, int64_t since, int64_t quiet_ms);
+bool disks_settle(const struct fabric *fabric, const struct options *o, int64_t since, int *found);
 int disks_poll(const struct options *o, int64_t since);
 void disks_report(void);
 
