@@ -8,7 +8,7 @@ top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 
 # shellcheck disable=SC2034 # the scripts that source this one install them
 runtime_packages=(
-    bc binutils bison busybox-static ca-certificates ccache coccinelle debian-archive-keyring
+    bc binutils bison bubblewrap busybox-static ca-certificates ccache coccinelle debian-archive-keyring
     flex gcc git kmod libc6-dev libelf-dev libssl-dev make perl python3 python3-venv
     qemu-system-x86 rsync util-linux xz-utils
 )

@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
+import io
 import json
+import os
 import secrets
 import signal
 import sys
 import tempfile
+import textwrap
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +27,8 @@ from rich.table import Table
 from harness import doctor
 from harness.build import KernelCache
 from harness.callers import Concern, audit
-from harness.dmesg import parse, to_dict, to_text
+from harness.dmesg import Reader, to_dict, to_text
+from harness.dmesg.graph import dot
 from harness.engine import Engine, Prepared, SourceLines, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load
@@ -35,10 +40,12 @@ from harness.report.stored import read_run
 from harness.report.terminal import print_results
 from harness.source import open_tree
 from harness.variants import ALLOCATORS, AS_IS, catalogue
-from harness.words import ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
+from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import MODULE, workloads
 
 _T = TypeVar("_T")
+_PIECE = 1 << 20
+"""Bytes of a log that are read at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
   0   every cell is as expected; nothing was found; `report` told the run
@@ -190,16 +197,62 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
 
 
 def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
+    found = 0
+
+    def wanted() -> Iterator[Event]:
+        nonlocal found
+        for event in _events(args.log):
+            if args.kind in (None, event.kind):
+                found += 1
+                yield event
+
+    events = wanted()
+    write = _as_json if args.json else _as_graph if args.graph else _as_text
     try:
-        data = sys.stdin.buffer.read() if args.log == "-" else Path(args.log).read_bytes()
+        for text in write(events):
+            print(text, end="", flush=True)
+    except BrokenPipeError:  # who listens has heard enough; the exit code is still that of the whole log
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for _ in events:
+            pass
+    return ExitCode.UNEXPECTED if found else ExitCode.OK
+
+
+def _as_text(events: Iterable[Event]) -> Iterator[str]:
+    return (to_text([event]) for event in events)
+
+
+def _as_json(events: Iterable[Event]) -> Iterator[str]:
+    """Give a list piece by piece."""
+    before = "["
+    for event in events:
+        yield before + "\n" + textwrap.indent(json.dumps(to_dict(event), indent=1), " ")
+        before = ","
+    yield "\n]\n" if before == "," else "[]\n"
+
+
+def _as_graph(events: Iterable[Event]) -> Iterator[str]:
+    yield dot(events)
+
+
+def _events(log: str) -> Iterator[Event]:
+    """Read a log piece by piece, so that its size does not matter."""
+    reader = Reader()
+    try:
+        with _open_log(log) as file:
+            while piece := file.read1(_PIECE):
+                yield from reader.feed(piece)
     except OSError as error:
-        raise UserError(f"{args.log} cannot be read: {error.strerror}") from None
-    events = [event for event in parse(data) if args.kind in (None, event.kind)]
-    if args.json:
-        print(json.dumps([to_dict(event) for event in events], indent=1))
-    elif events:
-        print(to_text(events))
-    return ExitCode.UNEXPECTED if events else ExitCode.OK
+        raise UserError(f"{log} cannot be read: {error.strerror}") from None
+    yield from reader.close()
+
+
+def _open_log(log: str) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
+    if log != "-":
+        return Path(log).open("rb")
+    if sys.stdin is None or not isinstance(sys.stdin.buffer, io.BufferedIOBase):
+        raise UserError("standard input cannot be read: it is closed")
+    return contextlib.nullcontext(sys.stdin.buffer)
 
 
 def _report(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -354,6 +407,7 @@ def _parser() -> argparse.ArgumentParser:
     parse_.add_argument("log", metavar="LOG", help="a file, or - for standard input")
     form = parse_.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as a JSON list")
+    form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
     form.add_argument("--text", action="store_true", help="as text (default)")
     parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
     report = command("report", _report, "tell a finished run again, from its folder alone")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.build import toolchain
+from harness.build.sandbox import find_sandbox
 from harness.machine import choose_accelerator
 from harness.words import HarnessError
 
@@ -29,7 +30,7 @@ class Finding:
 
 async def examine(cache: Path) -> list[Finding]:
     """Look at everything that a run needs; takes some seconds for the accelerator's probe guests."""
-    return [*_python(), *_tools(), *_room(cache), await _accelerator()]
+    return [*_python(), *_tools(), *_room(cache), _sandbox(), await _accelerator()]
 
 
 def _python() -> Iterator[Finding]:
@@ -56,6 +57,15 @@ def _room(cache: Path) -> Iterator[Finding]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     yield Finding("memory", memory >= _MEMORY_GB, f"{memory:.0f} GB; {_MEMORY_GB} GB are needed")
     yield Finding("cpus", True, f"{os.cpu_count()}: so many guests run at a time")
+
+
+def _sandbox() -> Finding:
+    """Try it once: only series of other people need it, and those who trust them can do without."""
+    try:
+        find_sandbox(trusted=False)
+    except HarnessError as error:
+        return Finding("sandbox", True, f"{error}")
+    return Finding("sandbox", True, "bubblewrap works: series of other people are built in it")
 
 
 async def _accelerator() -> Finding:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +109,55 @@ def test_parse_reads_standard_input(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Linux version 6.12\nquiet\n")))
     assert cli.main(["parse", "-"]) == ExitCode.OK
     assert capsys.readouterr().out == ""
+
+
+def _parse(*args: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "harness.cli", "parse", *args]
+    return subprocess.run(command, capture_output=True, check=False, timeout=60, **more)
+
+
+def test_parse_says_in_one_sentence_why_it_could_not_read(tmp_path: Path) -> None:
+    for log, why in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file")):
+        ended = _parse(str(log))
+        assert ended.returncode == ExitCode.USAGE
+        assert ended.stdout == b""
+        assert re.fullmatch(
+            rf"percpu-harness: {re.escape(str(log))} cannot be read: {why}.*\n", ended.stderr.decode()
+        )
+    assert _parse("-", preexec_fn=lambda: os.close(0)).returncode == ExitCode.USAGE
+
+
+def test_parse_draws_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Path(__file__).parent / "corpus" / "lockdep-circular-3-6.12.log"
+    assert cli.main(["parse", "--graph", str(log)]) == ExitCode.UNEXPECTED
+    shown = capsys.readouterr().out
+    assert shown.startswith("digraph")
+    assert "lock_a" in shown
+
+
+def test_parse_reads_on_when_nobody_listens(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(SPLAT * 3000)
+    for form in ("--json", "--text"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "harness.cli", "parse", form, str(tmp_path / "log")]
+        ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60)
+        os.close(writing)
+        assert (ended.returncode, ended.stderr) == (ExitCode.UNEXPECTED, b"")
+
+
+def test_parse_is_interrupted() -> None:
+    command = [sys.executable, "-m", "harness.cli", "parse", "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        reader.stdin.write(SPLAT.encode() * 2)
+        reader.stdin.flush()
+        reader.stdout.read1(1)  # the first event has been said, so it is reading
+        reader.send_signal(signal.SIGINT)
+        assert reader.wait(20) == ExitCode.INTERRUPTED
 
 
 def test_the_lists_are_whole(capsys: pytest.CaptureFixture[str]) -> None:

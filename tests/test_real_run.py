@@ -15,6 +15,7 @@ from typing import Any
 
 import jsonschema
 import pexpect
+import psutil
 import pytest
 
 from harness.report.results import schema
@@ -38,25 +39,22 @@ def load(out: Path) -> dict[str, Any]:
     return document
 
 
-def qemus() -> list[str]:
-    """Return the command line of every QEMU that lives, of whatever parent."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if line.startswith(("qemu-system", "/usr/bin/qemu-system")) and state != "Z":
-            found.append(line)
+def guests_of(harness: int) -> list[psutil.Process]:
+    """Return the QEMU processes below a harness that lives."""
+    below = psutil.Process(harness).children(recursive=True)
+    return [process for process in below if process.name().startswith("qemu-system")]
+
+
+def await_guest(running: subprocess.Popen[bytes], log: Path) -> list[psutil.Process]:
+    """Return the guests of a harness once it has one."""
+    while not (found := guests_of(running.pid)):
+        assert running.poll() is None, log.read_text()
+        time.sleep(0.05)
     return found
 
 
-def wait_until_gone(before: list[str], seconds: float) -> list[str]:
-    end = time.monotonic() + seconds
-    while (left := [line for line in qemus() if line not in before]) and time.monotonic() < end:
-        time.sleep(0.1)
-    return left
+def gone(guests: list[psutil.Process], seconds: float = 5) -> bool:
+    return not psutil.wait_procs(guests, timeout=seconds)[1]
 
 
 @pytest.mark.timeout(1700)
@@ -98,7 +96,6 @@ def test_stages_show_what_history_says(guest_kernel: Kernel, tmp_path: Path) -> 
 def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel, tmp_path: Path) -> None:
     out = tmp_path / "run"
     args = ["run", "--variants", "as-is", "--workloads", "exhaust,storm", "--trials", "3", "--jobs", "1"]
-    before = qemus()
     with (tmp_path / "log").open("w") as log:
         killed = subprocess.Popen([*_COMMAND, *args, "--out", str(out)], stdout=log, stderr=log)
         deadline = time.monotonic() + 300
@@ -106,11 +103,10 @@ def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel,
             assert killed.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        while not [line for line in qemus() if line not in before]:
-            time.sleep(0.05)
+        guests = await_guest(killed, tmp_path / "log")
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
-    assert wait_until_gone(before, 5) == []
+    assert gone(guests)
     kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/*/*/trial.json")}
     assert len(kept) >= 2
     done = harness("run", "--resume", "--out", out)
@@ -124,29 +120,25 @@ def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel,
 def test_an_interrupted_run_ends_its_guests_and_says_so(
     guest_kernel: Kernel, tmp_path: Path, number: signal.Signals
 ) -> None:
-    before = qemus()
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(
             [*_COMMAND, "run", "--variants", "as-is", "--workloads", "storm", "--out", str(tmp_path / "run")],
             stdout=log,
             stderr=log,
         )
-        while not [line for line in qemus() if line not in before]:
-            assert running.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.05)
+        guests = await_guest(running, tmp_path / "log")
         running.send_signal(number)
         assert running.wait(timeout=60) == ExitCode.INTERRUPTED
     said = (tmp_path / "log").read_text()
     assert "interrupted" in said
     assert "Traceback" not in said
-    assert wait_until_gone(before, 5) == []
+    assert gone(guests)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_is_heard_while_the_run_prepares(tmp_path: Path, number: signal.Signals) -> None:
     """Another harness holds the tree, and the probe of the accelerator is under way."""
-    before = qemus()
     held = tmp_path / "cache/percpu-harness/trees/debian-6.12.lock"
     held.parent.mkdir(parents=True)
     with held.open("w") as holder, (tmp_path / "log").open("w") as log:
@@ -160,12 +152,13 @@ def test_an_interrupt_is_heard_while_the_run_prepares(tmp_path: Path, number: si
         while "waiting for another harness" not in (tmp_path / "log").read_text():
             assert running.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.05)
+        probes = guests_of(running.pid)
         running.send_signal(number)
         assert running.wait(timeout=30) == ExitCode.INTERRUPTED
     said = (tmp_path / "log").read_text()
     assert "percpu-harness: interrupted" in said
     assert "Traceback" not in said
-    assert wait_until_gone(before, 5) == []
+    assert gone(probes)
 
 
 @pytest.mark.timeout(300)
@@ -183,7 +176,6 @@ def test_a_full_disk_is_told_and_the_run_goes_on_later(guest_kernel: Kernel, tmp
 
 @pytest.mark.timeout(300)
 def test_boot_gives_a_shell_in_the_variants_kernel(guest_kernel: Kernel) -> None:
-    before = qemus()
     with pexpect.spawn(_COMMAND[0], [*_COMMAND[1:], "boot", "as-is"], timeout=120, encoding="utf-8") as shell:
         shell.expect("shell")
         shell.expect("# ")
@@ -191,7 +183,9 @@ def test_boot_gives_a_shell_in_the_variants_kernel(guest_kernel: Kernel) -> None
         shell.sendline("echo kernel=$(uname -r); test -e /percpu_probe.ko && echo module=$((6 * 7))")
         shell.expect(f"kernel={guest_kernel.release}")
         shell.expect("module=42")
+        guests = guests_of(shell.pid)
+        assert guests
         shell.sendline("exit")
         shell.expect(pexpect.EOF)
     assert shell.exitstatus == ExitCode.OK
-    assert wait_until_gone(before, 5) == []
+    assert gone(guests)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.build import fragment
+from harness.build.artefact import artefact, text
 from harness.build.cache import KernelCache
 from harness.build.elf import build_id
 from harness.build.kconfig import configure
@@ -21,6 +22,7 @@ from harness.build.lock import locked
 from harness.build.make import Make, disk_full
 from harness.build.order import changed_files
 from harness.build.progress import BuildProgress, Listener, silent
+from harness.build.sandbox import Sandbox
 from harness.build.steps import Steps
 from harness.build.toolchain import fingerprint
 from harness.words import InfraError, Kernel, UserError
@@ -62,6 +64,9 @@ class Builder:
     `cache` is the harness's cache folder: kernels, the compiler cache, and `builds/NAME` with the worktree
     (`source`), the output (`out`) and a copy of the module (`module`). `kernels` keeps what is finished
     elsewhere. Nothing is checked out before something has to be built. While `lock` is held, nobody builds.
+
+    With a `sandbox` the source is foreign. What its makefiles leave is trusted by nobody: folder and kernels
+    are apart from those of other builds, and only files that are what they seem are taken from there.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class Builder:
         module: Path,
         jobs: int | None = None,
         kernels: KernelCache | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._tree = tree
         self.fragments = list(fragments)
@@ -80,7 +86,9 @@ class Builder:
         self._kernels = kernels or KernelCache(cache)
         self._fragments_digest = fragment.digest(self.fragments)
         self._module_digest = folder_digest(module)
-        name = hashlib.sha256(f"{tree.repo}\0{self._fragments_digest}".encode()).hexdigest()[:12]
+        self._sandbox = sandbox
+        digest = hashlib.sha256(f"{tree.repo}\0{self._fragments_digest}".encode()).hexdigest()[:12]
+        name = f"{digest}{'-foreign' if sandbox else ''}"
         self._folder = cache / "builds" / name
         # Beside the folder: who prunes the folder must not remove a lock that somebody waits for.
         self.lock = self._folder.with_name(f"{name}.lock")
@@ -91,8 +99,12 @@ class Builder:
         self._stopped = False
 
     def cached(self, source_id: str) -> Kernel | None:
-        """Return the kernel of a source when it is in the cache; runs no make and checks nothing out."""
-        return self._kernels.recall(self._shortcut(source_id))
+        """Return the kernel of a source when it is in the cache; runs no make and checks nothing out.
+
+        A kernel that was built outside of the sandbox is as good as one from there, but not the other way.
+        """
+        own = self._kernels.recall(self._shortcut(source_id, self._recipe))
+        return own or (self._kernels.recall(self._shortcut(source_id, _RECIPE)) if self._sandbox else None)
 
     def build(self, commit: str, source_id: str, log: Path, progress: Listener = silent) -> Kernel:
         """Return the kernel of a commit, built or from the cache; blocks.
@@ -130,33 +142,53 @@ class Builder:
         if self._stopped:
             raise InfraError("the build was stopped")
 
-    def _shortcut(self, source_id: str) -> str:
-        parts = (_RECIPE, source_id, self._fragments_digest, fingerprint(), self._module_digest)
+    @property
+    def _recipe(self) -> str:
+        return f"{_RECIPE} foreign" if self._sandbox else _RECIPE
+
+    def _shortcut(self, source_id: str, recipe: str) -> str:
+        parts = (recipe, source_id, self._fragments_digest, fingerprint(), self._module_digest)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _build(self, commit: str, source_id: str, log: Path, progress: Listener) -> Kernel:
         started = time.monotonic()
         log.write_text(f"commit {commit}, source {source_id}\n")
         self._out.mkdir(parents=True, exist_ok=True)
-        steps = Steps(self._out, progress)
+        sandbox = self._shut_in()
+        steps = Steps(self._out, progress, sandbox)
         progress(BuildProgress(0, None, "checking out"))
         if self._worktree is None:
             self._worktree = self._tree.worktree(self._source)
         self._worktree.switch(commit)
-        make = self._make = Make(self._source, self._out, log, self._jobs, self._ccache, steps.step)
+        make = self._make = Make(self._source, self._out, log, self._jobs, self._ccache, steps.step, sandbox)
         if self._stopped:  # before there was a make to stop
             make.stop()
         if self._ccache is None:
             self._note(log, "ccache is missing (Debian package ccache): every file is compiled anew")
         self._configure(make, commit, log)
-        key = self._key(source_id)
+        key = self._key(source_id, log)
         kernel = self._kernels.lookup(key)
         if kernel is None:
             steps.expect(self._source, self._changed(commit))
             self._compile(make, commit)
             kernel = self._kernels.store(self._finished(key, source_id, log, time.monotonic() - started))
-        self._kernels.remember(self._shortcut(source_id), key)
+        self._kernels.remember(self._shortcut(source_id, self._recipe), key)
         return kernel
+
+    def _shut_in(self, *module: Path) -> Sandbox | None:
+        """Return the sandbox around this build's folders; the module's joins them when it is filled."""
+        if self._sandbox is None:
+            return None
+        for folder in (self._out, *module):
+            self._sandbox.hand_over(folder)
+        seen = [self._source, *self.fragments]
+        if self._ccache is not None:
+            self._ccache.mkdir(parents=True, exist_ok=True)
+            seen.append(self._ccache)
+        return self._sandbox.around(
+            readable=[path.absolute() for path in seen],
+            writable=[path.absolute() for path in (self._out, *module)],
+        )
 
     def _configure(self, make: Make, commit: str, log: Path) -> None:
         """Make the final config, unless it stands there and nothing that it comes from has changed."""
@@ -165,7 +197,7 @@ class Builder:
         since = note.commit(recipe)
         if since and (self._out / ".config").exists():
             changed = changed_files(self._tree.repo, since, commit)
-            if not any(text in name for name in changed for text in _CONFIG_INPUTS):
+            if not any(part in name for name in changed for part in _CONFIG_INPUTS):
                 return
         note.clear()
         for unmet in configure(make, self._source, self._out, self.fragments):
@@ -179,32 +211,37 @@ class Builder:
 
     def _compile(self, make: Make, commit: str) -> None:
         built = _Note(self._folder / "built")
+        module = self._folder / "module"
         make.run("vmlinux", "modules")
-        sync_folder(self.module, self._folder / "module")
-        make.run(f"M={self._folder / 'module'}", "modules")
+        if self._sandbox is not None:
+            shutil.rmtree(module, ignore_errors=True)  # an earlier build may have left links to write through
+        sync_folder(self.module, module)
+        make.sandbox = self._shut_in(module, *(path for path in module.rglob("*") if path.is_dir()))
+        make.run(f"M={module}", "modules")
         built.write("", commit)
 
-    def _key(self, source_id: str) -> str:
-        config = (self._out / ".config").read_text()
-        parts = (_RECIPE, source_id, config, fingerprint(), self._module_digest)
+    def _key(self, source_id: str, log: Path) -> str:
+        config = text(self._out, ".config", log)
+        parts = (self._recipe, source_id, config, fingerprint(), self._module_digest)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _finished(self, key: str, source_id: str, log: Path, seconds: float) -> Kernel:
-        modules = sorted((self._folder / "module").glob("*.ko"))
+        folder = self._folder / "module"
+        modules = sorted(folder.glob("*.ko"))
         if len(modules) != 1:
             raise UserError(
                 f"{self.module} must make exactly one module, and made {len(modules)}: mend its Kbuild"
             )
-        image = self._out / "vmlinux"
+        image = artefact(self._out, "vmlinux", log)
         return Kernel(
             key=key,
             source_id=source_id,
             image=image,
-            module=modules[0],
-            config=self._out / ".config",
-            system_map=self._out / "System.map",
+            module=artefact(folder, modules[0].name, log),
+            config=artefact(self._out, ".config", log),
+            system_map=artefact(self._out, "System.map", log),
             log=log,
-            release=(self._out / "include/config/kernel.release").read_text().strip(),
+            release=text(self._out, "include/config/kernel.release", log).strip(),
             build_id=build_id(image),
             toolchain=fingerprint(),
             seconds=round(seconds, 2),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.build.artefact import text
 from harness.build.fragment import NO, Request, read_fragments
 from harness.build.kconfig_files import Declaration, declarations
 from harness.build.make import Make
@@ -42,7 +43,7 @@ def configure(make: Make, source: Path, out: Path, fragments: Sequence[Path]) ->
     merge = ["/bin/sh", str(source / _MERGE), "-m", *(str(path.absolute()) for path in fragments)]
     make.tool(merge, {"KCONFIG_CONFIG": str(merged)})
     make.run("allnoconfig", environment={"KCONFIG_ALLCONFIG": str(merged)})
-    unmet = check(requests, (out / ".config").read_text(), source)
+    unmet = check(requests, text(out, ".config", make.log), source)
     wrong = [item for item in unmet if not item.request.optional]
     if wrong:
         raise UserError(

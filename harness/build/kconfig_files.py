@@ -39,6 +39,8 @@ def declarations(source: Path, arch: str, names: Collection[str]) -> dict[str, l
     found: dict[str, list[Declaration]] = {}
     wanted = re.compile(rf"^\s*(?:menu)?config\s+(?:{'|'.join(map(re.escape, names))})\s*$", re.M)
     for path in sorted(_files(source, arch)):
+        if path.is_symlink() or not path.is_file():  # a link may lead anywhere
+            continue
         text = path.read_text(errors="replace")
         if not wanted.search(text):
             continue
@@ -56,7 +58,7 @@ def _files(source: Path, arch: str) -> Iterator[Path]:
             yield from top.glob("Kconfig*")
             yield from (top / arch).rglob("Kconfig*")
         elif top.is_dir() and top.name not in ("Documentation", "tools"):
-            yield from (path for path in top.rglob("Kconfig*") if path.is_file())
+            yield from top.rglob("Kconfig*")
 
 
 def _parse(text: str, file: str) -> Iterator[tuple[str, Declaration]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.build.errors import disk_was_full, first_error, memory_was_short
+from harness.build.sandbox import Sandbox
 from harness.words import BuildError, InfraError
 
 #: Runs "$@" in a process group of its own that dies with us: our end of the pipe at its standard input closes
@@ -42,12 +43,17 @@ _REPRODUCIBLE = {
     "TZ": "UTC",
 }
 _CCACHE_SIZE = "3G"
+#: Bytes of a line that are looked at, and of output that a step may write: some times what the noisiest
+#: kernel build does, and little enough to be read into memory.
+_MOST_LINE, _MOST_OUTPUT = 1 << 16, 64 << 20
 
 
 @dataclass(slots=True)
 class Make:
     """Runs make for one source and output folder. `log` gets all output, `step` each step that make tells.
 
+    `sandbox` is what everything runs in, None for a source that may do as it likes. In there the compiler
+    cache is only read: what a foreign build left in it, a later build of a trusted source would take.
     `stop()` may be called from another thread: what runs is killed and raises `InfraError`.
     """
 
@@ -57,6 +63,7 @@ class Make:
     jobs: int
     ccache: Path | None
     step: Callable[[str, str | None], None]
+    sandbox: Sandbox | None = None
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -74,6 +81,8 @@ class Make:
             log.write(f"$ {' '.join(command)}\n".encode())
             log.flush()
             begin = log.tell()
+            if self.sandbox is not None:
+                command = self.sandbox.wrap(command, self.out)
             status = self._attend(command, self._environment() | dict(environment), log)
         if self._stopped:
             raise InfraError("the build was stopped")
@@ -106,7 +115,12 @@ class Make:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
-            for line in child.stdout:
+            left = _MOST_OUTPUT
+            while line := child.stdout.readline(_MOST_LINE):
+                left -= len(line)
+                if left < 0:
+                    log.write(b"\nERROR: the build was ended, because it printed without end\n")
+                    return -signal.SIGKILL
                 log.write(line)
                 self._tell(line.decode(errors="replace"))
             return child.wait()
@@ -142,6 +156,12 @@ class Make:
                 # A checkout is younger than the build that follows at once; nobody writes to it meanwhile.
                 "CCACHE_SLOPPINESS": "include_file_mtime,include_file_ctime,time_macros",
             }
+            if self.sandbox is not None:
+                environment |= {
+                    "CCACHE_READONLY": "1",
+                    "CCACHE_NOSTATS": "1",
+                    "CCACHE_TEMPDIR": "/tmp/ccache",  # noqa: S108 - the sandbox's own
+                }
         return environment | {"KCFLAGS": prefix, "KAFLAGS": prefix}
 
     def _fail(self, lines: Sequence[str]) -> None:

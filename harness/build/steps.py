@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.build.kbuild import objects
 from harness.build.kconfig import architecture
 from harness.build.progress import BuildProgress, Listener
+from harness.build.sandbox import Sandbox
 
 #: Make leaves `.NAME.o.cmd` beside each object: its command and every file that it was made from.
 _PREFIX, _SUFFIX = ".", ".o.cmd"
@@ -18,9 +20,10 @@ _PREFIX, _SUFFIX = ".", ".o.cmd"
 class Steps:
     """Counts what make compiles and tells the listener."""
 
-    def __init__(self, out: Path, listener: Listener) -> None:
+    def __init__(self, out: Path, listener: Listener, sandbox: Sandbox | None = None) -> None:
         self._out = out
         self._listener = listener
+        self._sandbox = sandbox
         self._seen: set[str] = set()
         self._total: int | None = None
 
@@ -35,7 +38,7 @@ class Steps:
             self._total = len(affected(self._out, changed))
         else:
             config = self._out / ".config"
-            every = objects(source, config, architecture(config.read_text()))
+            every = objects(source, config, architecture(config.read_text()), self._sandbox)
             self._total = sum(not (self._out / name).exists() for name in every)
 
     def step(self, what: str, compiled: str | None) -> None:
@@ -67,5 +70,7 @@ def _records(out: Path) -> Iterator[Path]:
         if folder == str(out):
             folders[:] = [name for name in folders if name not in ("scripts", "tools", "source")]
         for name in names:
-            if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
-                yield Path(folder) / name
+            path = Path(folder, name)
+            # A foreign build may leave a link or a pipe by such a name.
+            if name.startswith(_PREFIX) and name.endswith(_SUFFIX) and stat.S_ISREG(path.lstat().st_mode):
+                yield path

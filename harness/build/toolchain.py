@@ -36,6 +36,8 @@ TOOLS = (
     Tool("qemu", "qemu-system-x86_64", "qemu-system-x86"),
     Tool("busybox", "busybox", "busybox-static", ()),
     Tool("setpriv", "setpriv", "util-linux"),
+    Tool("bwrap", "bwrap", "bubblewrap", needed=False),
+    Tool("b4", "b4", "b4", needed=False),
 )
 #: What decides about the bytes of a kernel, and so is part of its key.
 _COMPILERS = ("gcc", "ld", "make")

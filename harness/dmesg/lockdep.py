@@ -7,6 +7,7 @@ Source: the `print_*()` functions of kernel/locking/lockdep.c, from 4.x to 7.x. 
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -15,8 +16,8 @@ from harness.dmesg.names import function_name, lock_name, rotate
 from harness.words import Event
 
 _CLASS = re.compile(
-    r"\((?P<name>.+?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
-    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[\w$.]+))?"
+    r"\((?P<name>[^\n]{1,256}?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
+    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
 _LINK = re.compile(r"-> #(?P<depth>\d+)")
 _HELD = re.compile(r"\s*#(?P<index>\d+): ")
@@ -24,6 +25,43 @@ _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usa
 _RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
 _TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | takes|: )")
 _DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
+_LINES = re.compile(r"\n(?P<line>(?![ \t]+(?:\[<[0-9a-f]++>\] )?(?:\? )?[\w.$]++\+0x)[^\n]++)")
+"""All lines but blank ones and the usual frames."""
+_LAST_STACK = "\nstack backtrace:"
+_MORE = "\nother info that might help"
+_ACQUIRING = (
+    "is trying to acquire lock",
+    "is trying to lock",
+    "just changed the state of lock",
+    " takes:",
+    "is freeing memory ",
+)
+_OPENING = re.compile(
+    r"""
+      (?P<holding>(?:but|and[ ]this)[ ]task[ ]is[ ]already[ ]holding)
+    | (?P<dependency>which[ ]would[ ]create[ ]a[ ]new[ ]lock[ ]dependency)
+    | (?P<safe>but[ ]this[ ](?:new[ ]dependency[ ]connects[ ].*-safe[ ]lock|lock[ ]was[ ]taken[ ]by))
+    | (?P<unsafe>to[ ]a[ ].*-unsafe[ ]lock:|but[ ]this[ ]lock[ ]took[ ]another)
+    | (?P<nest>but[ ]this[ ]task[ ]is[ ]not[ ]holding:)
+    | (?P<chain>the[ ]existing[ ]dependency[ ]chain)
+    | (?P<near>the[ ](?:shortest[ ])?dependencies[ ]between[ ](?:.*-safe[ ]lock[ ]and|2nd[ ]lock))
+    | (?P<far>the[ ]dependencies[ ]between[ ]the[ ]lock[ ]to[ ]be[ ]acquired)
+    | (?P<info>other[ ]info[ ]that[ ]might[ ]help)
+    | (?P<scenario>Chain[ ]exists[ ]of:|[ ]*+Possible[ ].*unsafe[ ]locking[ ]scenario)
+    | (?P<held>\d++[ ]locks?[ ]held[ ]by[ ]|locks[ ]held[ ]by[ ]|no[ ]locks[ ]held[ ]by[ ])
+    """,
+    re.VERBOSE,
+)
+"""The sentences of kernel/locking/lockdep.c that say what comes next."""
+_USE = re.compile(
+    r"\n(?:\.\.\. which became \S{4,24}-irq-(?P<sort>safe|unsafe)|\{[\w-]{4,24}\} state was registered) at:"
+)
+"""What stands above the call trace of a use."""
+_STAMP_INSIDE = re.compile(r"(?<=[({, ])\[ *+\d{1,10}\.\d{6}\](?:\[ *+[TC]\d{1,10}\])? ?")
+_IN_PIECES = re.compile(
+    r"(?P<index>(?:\n[ ]*(?:->[ ]\#\d++|\#\d++:))?)[ ]*\n[ ]*\([ ]*\n(?P<name>[^\n]++)\n\)"
+    r"(?P<usage>\{[^\n}]{1,16}\})\n?(?P<end>:(?=\n)|,[ ]at:)(?:(?<=at:)\n)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +99,9 @@ class LockdepModel:
     """What a report says. Empty fields were not printed (or cut off).
 
     `safe` and `unsafe` are the ends of an interrupt dependency, `path` the classes from the first to the
-    second; `change` is the old and the new usage of an inconsistent state; `scenario` the drawing of the
-    unsafe scenario.
+    second; `change` is the old and the new usage of an inconsistent state; `uses` the call traces that made a
+    lock `safe` or `unsafe`, or in which the old usage was `registered`; `scenario` the drawing of the unsafe
+    scenario.
     """
 
     acquiring: Holder | None = None
@@ -75,6 +114,7 @@ class LockdepModel:
     near: list[LockClass] = field(default_factory=list)
     far: list[LockClass] = field(default_factory=list)
     change: tuple[str, str] | None = None
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     scenario: list[str] = field(default_factory=list)
     stack: list[str] = field(default_factory=list)
     nest: str | None = None
@@ -115,7 +155,8 @@ class LockdepEvent(Event):
 
     `classes` are all that the report names, in the order of their first mention; `holders` what the task
     held; `chain` the existing dependencies, the deepest link first, as printed. `safe`/`unsafe` only for
-    `irq_*`.
+    `irq_*`; the uses are call traces, innermost first: for `irq_order` those that made the locks so, for
+    `inconsistent_state` the one of the earlier usage.
     """
 
     classes: tuple[LockClass, ...] = ()
@@ -123,115 +164,119 @@ class LockdepEvent(Event):
     chain: tuple[Link, ...] = ()
     safe: str | None = None
     unsafe: str | None = None
+    safe_use: tuple[str, ...] = ()
+    unsafe_use: tuple[str, ...] = ()
     usage_change: tuple[str, str] | None = None
+    registered_use: tuple[str, ...] = ()
     scenario: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
 
 
 def classes_in(text: str) -> list[Holder]:
     """Read all lock classes of a line, each with the function that took it, if printed."""
-    found = []
-    for match in _CLASS.finditer(text):
-        wait = (int(match["outer"][:4]), int(match["inner"][:4])) if match["outer"] else None
-        lock = LockClass(lock_name(match["name"]), match["name"], match["usage"], wait)
-        found.append(Holder(lock, function_name(match["at"]) if match["at"] else None))
-    return found
+    return [_holder(*parts) for parts in _CLASS.findall(text)]
 
 
-def read_model(texts: list[str]) -> LockdepModel:
-    """Read the lines of a report, headline first.
+@functools.lru_cache(maxsize=1 << 14)
+def _holder(name: str, usage: str, outer: str, inner: str, at: str) -> Holder:
+    wait = (int(outer[:4]), int(inner[:4])) if outer else None
+    return Holder(LockClass(lock_name(name), name, usage, wait), function_name(at) if at else None)
+
+
+def read_model(text: str) -> LockdepModel:
+    """Read the text of a report, headline first.
 
     What does not look as expected is left out, nothing is guessed.
     """
-    reading = _Reading()
-    for text in texts[1:]:
-        reading.line(text)
-    reading.end_link()
-    return reading.model
+    return _Reading(_mended(text)).read()
+
+
+def _mended(text: str) -> str:
+    """Put lines together again that were printed in pieces.
+
+    From 4.9 on, printk() began a new line for each piece without KERN_CONT; lockdep.c got its KERN_CONT and
+    pr_cont() only by and by.
+    """
+    if "(\n" not in text and "([" not in text:
+        return text
+    return _IN_PIECES.sub(_joined, _STAMP_INSIDE.sub("", text))
+
+
+def _joined(pieces: re.Match[str]) -> str:
+    return f"{pieces['index'] or chr(10)} ({pieces['name']}){pieces['usage']}{pieces['end']} "
 
 
 class _Reading:
     """Where in the report the reader stands: the section that the last known sentence opened."""
 
-    _SECTIONS = (
-        (
-            re.compile(r".*(?:is trying to (?:acquire|lock)\b|just changed the state of lock|takes:)"),
-            "acquiring",
-        ),
-        (re.compile(r".*is freeing memory "), "acquiring"),
-        (re.compile(r"(?:but|and this) task is already holding"), "holding"),
-        (re.compile(r"which would create a new lock dependency"), "dependency"),
-        (
-            re.compile(r"but this new dependency connects .*-safe lock|but this lock was taken by another"),
-            "safe",
-        ),
-        (re.compile(r"to a .*-unsafe lock:|but this lock took another"), "unsafe"),
-        (re.compile(r"but this task is not holding:"), "nest"),
-        (re.compile(r"the existing dependency chain"), "chain"),
-        (
-            re.compile(r"the (?:shortest )?dependencies between (?:.*-safe lock and|2nd lock)"),
-            "near",
-        ),
-        (re.compile(r"the dependencies between the lock to be acquired"), "far"),
-        (re.compile(r"other info that might help"), "info"),
-        (re.compile(r"Chain exists of:|\s*Possible .*unsafe locking scenario"), "scenario"),
-        (re.compile(r"(?:\d+ locks? held by |locks held by |no locks held by )"), "held"),
-        (re.compile(r"stack backtrace:"), "stack"),
-    )
-
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         self.model = LockdepModel()
+        self._text = text
         self._section = ""
         self._link: tuple[int, LockClass] | None = None
         self._depth: int | None = None
-        self._trace: list[str] = []
+        self._link_at = 0
 
-    def line(self, text: str) -> None:
-        """Take one more line of text."""
-        if not text:
-            return
-        task = _TASK.match(text)
+    def read(self) -> LockdepModel:
+        """Go through the lines, without looking at each frame of each call trace."""
+        at = 0
+        while at < len(self._text):
+            last = self._text.find(_LAST_STACK, at)
+            end = last if last >= 0 else len(self._text)
+            for found in _LINES.finditer(self._text, at, end):
+                self._line(found["line"], found.start())
+            self._end_link(end)
+            if last < 0:
+                break
+            at = self._text.find(_MORE, last)
+            at = at if at >= 0 else len(self._text)
+            self.model.stack += stack.frames(self._text, last, at, sure=True)
+        for use in _USE.finditer(self._text):
+            end = self._text.find("\n\n", use.end())
+            end = end if end >= 0 else len(self._text)
+            self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
+        return self.model
+
+    def _line(self, text: str, at: int) -> None:
+        task = _TASK.match(text) if "/" in text else None
         if task and self.model.pid is None:
             self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
-        for opening, name in self._SECTIONS:
-            if opening.match(text):
-                self._open(name)
-                break
+        if task and any(map(text.__contains__, _ACQUIRING)):
+            self._end_link(at)
+            self._section = "acquiring"
         else:
-            self._content(text)
-            return
+            opening = _OPENING.match(text)
+            if opening is None:
+                self._content(text, at)
+                return
+            self._end_link(at)
+            self._section = opening.lastgroup or ""
         if self._section in ("acquiring", "info", "scenario"):
-            self._content(text)
+            self._content(text, at)
 
-    def _open(self, name: str) -> None:
-        self.end_link()
-        self._section = name
-
-    def _content(self, text: str) -> None:
+    def _content(self, text: str, at: int) -> None:
         model = self.model
-        change = _CHANGE.match(text)
-        released = _RELEASED.search(text)
-        if change:
-            model.change = (change["old"], change["new"])
-        elif released:
+        if "trying to " in text and (released := _RELEASED.search(text)):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
+            self._section = "released"
+        elif change := _CHANGE.match(text):
+            model.change = (change["old"], change["new"])
         elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
             self._named(text)
         elif self._section == "chain":
-            self._chained(text)
+            self._chained(text, at)
         elif self._section in ("near", "far") and _DEPENDENCY.match(text):
             locks = classes_in(text)
             (model.near if self._section == "near" else model.far).extend(held.lock for held in locks)
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
+        elif self._section == "released" and model.acquiring is not None:
+            function = next(iter(stack.frames("\n" + text)), None)
+            model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
             model.held.extend(classes_in(text))
         elif self._section == "scenario":
             model.scenario.append(text)
-        elif self._section == "stack":
-            found = stack.frame(text)
-            if found is not None and found.sure:
-                model.stack.append(found.function)
 
     def _named(self, text: str) -> None:
         found = classes_in(text)
@@ -250,25 +295,21 @@ class _Reading:
             model.dependency = (found[0].lock, found[1].lock)
         self._section = ""
 
-    def _chained(self, text: str) -> None:
+    def _chained(self, text: str, at: int) -> None:
         """Read `-> #1 (NAME){..}:`; interleaved output may put number and name on two lines."""
         link = _LINK.match(text)
         if link:
-            self.end_link()
+            self._end_link(at)
             self._depth = int(link["depth"][:4])
         if self._depth is not None and self._link is None:
             found = classes_in(text)
             if found:
-                self._link = (self._depth, found[0].lock)
-            return
-        found_frame = stack.frame(text)
-        if found_frame is not None and self._link is not None:
-            self._trace.append(found_frame.function)
+                self._link, self._link_at = (self._depth, found[0].lock), at
 
-    def end_link(self) -> None:
-        """Close the chain's link that is being read, if any."""
+    def _end_link(self, end: int) -> None:
+        """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            self.model.chain.append(Link(self._link[0], self._link[1], tuple(self._trace)))
+            trace = tuple(stack.frames(self._text, self._link_at + 1, end))
+            self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None
-        self._trace = []

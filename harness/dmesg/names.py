@@ -6,16 +6,18 @@ Lock classes, functions, and what is digested from them.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
 
 _INSTANCE = re.compile(r"#\d+(?=/|$)")
-_ADDRESS = re.compile(r"\b(?:0x)?[0-9a-f]{8,16}\b|\b0x[0-9a-f]+\b")
-_COMPILER = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|\d+)\b)+.*$")
+_ADDRESS = re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,16}\b")
+_COMPILER = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|\d+))+$")
 _NUMBER = re.compile(r"\b\d+\b")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def lock_name(name: str) -> str:
     """Give the class name without its instance (`#2`), addresses and compiler suffixes; the subclass (`/1`)
     stays.
@@ -27,9 +29,12 @@ def lock_name(name: str) -> str:
     return _COMPILER.sub("", name)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def function_name(name: str) -> str:
-    """Give a symbol without what the compiler appended, such as `.isra.0`."""
-    return _COMPILER.sub("", name)
+    """Give a symbol without what the compiler appended, such as `.isra.0`, and without the dot that stands
+    before entry points in the first 64-bit ABI of powerpc.
+    """
+    return _COMPILER.sub("", name).lstrip(".")
 
 
 def message(text: str) -> str:

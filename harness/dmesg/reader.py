@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The reader: pieces of a console in, events out, in time linear in the size and in bounded memory.
 
-A line is looked at closely only when it holds a word of some headline or while a report is open. With caller
-stamps (CONFIG_PRINTK_CALLER) each caller's lines are a stream of their own, so reports of several CPUs come
-apart again.
+Most of a console is never looked at line by line: one search for the words of all headlines passes over it.
+From a hit on, lines are read in windows until no report is open any more. With caller stamps
+(CONFIG_PRINTK_CALLER) each caller's lines are a stream of their own, so reports of several CPUs come apart
+again.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
-from collections import deque
+from bisect import bisect_left
+from dataclasses import dataclass, field
 
-from harness.dmesg.line import MAX_LINE, Line, after_late_stamp, read_line
-from harness.dmesg.report import Report
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from harness.dmesg.event import make_event
+from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, read_time, runs, whole_lines
+from harness.dmesg.report import Piece, Report
 from harness.dmesg.rules import KTAP, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
 from harness.words import Event, Kind
 
-_SLICE = 1 << 20
+_SLICE = 1 << 18
 """Bytes that are searched at once: small enough for the CPU's cache."""
+_WINDOWS = (1 << 10, 1 << 14)
+"""Bytes that are read closely at once, at first and at most; before them, the line of the hit alone."""
+_LONG_IN_COMING = 1 << 16
+"""Bytes without a newline after which lines seem to end with carriage returns."""
+_RETURNS = re.compile(rb"\r++\n?")
+_MAX_HEADLINE = 1024
+"""Bytes of a line that a headline can have, as `PRINTKRB_RECORD_MAX` in kernel/printk/printk.c says."""
 _STALE = 2000
 """Lines after which a stream that fell silent gives up its open report."""
 _PREFACE = 12
@@ -29,17 +43,20 @@ _PREFACE = 12
 
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
-_ALL_WORDS = (*WORDS, _CUT, _BOOT)
-_ANY_WORD = re.compile(b"|".join(re.escape(word) for word in _ALL_WORDS))
-_NMI = re.compile(r"NMI backtrace for cpu ")
+_NMI = b"NMI backtrace for cpu "
+_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI)
+_OPENING_WORDS = len(_ALL_WORDS) - 2
+"""The words before this one may open a report; the last two matter only to a report that is open."""
+_SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
+"""Passes over text once, however many words there are."""
 _STALLS = frozenset({Kind.RCU_STALL, Kind.SOFT_LOCKUP, Kind.HARD_LOCKUP, Kind.HUNG_TASK, Kind.OTHER})
 
 
 def parse(data: bytes | str) -> list[Event]:
     """Read a whole console. Never raises, whatever the bytes are."""
     reader = Reader()
-    reader.feed(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
-    return reader.close()
+    events = reader.feed(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+    return events + reader.close()
 
 
 class Reader:
@@ -48,11 +65,30 @@ class Reader:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._kept = 0
-        self._number = 0
+        self._number = 1
+        self._ends = _LineEnds()
         self._desk = _Desk()
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next piece of the console."""
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take the next piece of the console.
+
+        Gives the events that are over and were not given before, in the order of the log.
+        """
+        self._take(self._ends.read(chunk))
+        return self._desk.take()
+
+    def close(self) -> list[Event]:
+        """End the console, and give the events that are left.
+
+        A report that is still open counts as cut off.
+        """
+        self._take(self._ends.close())
+        if self._pieces:
+            self._block(self._unfinished() + b"\n")
+        self._desk.finish_all()
+        return self._desk.take()
+
+    def _take(self, chunk: bytes) -> None:
         cut = chunk.rfind(b"\n") + 1
         if cut:
             self._block(self._unfinished() + chunk[:cut] if self._pieces else chunk[:cut])
@@ -61,15 +97,6 @@ class Reader:
         if rest:
             self._pieces.append(rest)
             self._kept += len(rest)
-
-    def close(self) -> list[Event]:
-        """End the console.
-
-        A report that is still open counts as cut off. Gives all events in the order of the log.
-        """
-        if self._pieces:
-            self._block(self._unfinished() + b"\n")
-        return self._desk.close()
 
     def _unfinished(self) -> bytes:
         line = b"".join(self._pieces)
@@ -80,161 +107,263 @@ class Reader:
         """Read whole lines, slice by slice."""
         start = 0
         while start < len(block):
-            end = block.rfind(b"\n", start, start + _SLICE) + 1
-            if not end:
-                end = block.index(b"\n", start) + 1
+            end = _line_end(block, start, _SLICE)
             self._slice(block[start:end] if end - start < len(block) else block)
             start = end
 
     def _slice(self, block: bytes) -> None:
-        nearest = dict.fromkeys(_ALL_WORDS, 0)
-        nearest = {word: found for word in nearest if (found := block.find(word)) >= 0}
-        at = 0
+        found = _SEARCH.find_matches_as_indexes(block)
+        hits = [start for word, start, _ in found if word < _OPENING_WORDS]
+        at, size = 0, _WINDOWS[0]
         while at < len(block):
             if not self._desk.busy:
-                hit = _next_hit(block, nearest, at)
-                if hit < 0:
+                size = 1
+                nearest = bisect_left(hits, at)
+                if nearest == len(hits):
                     break
-                start = block.rfind(b"\n", at, hit) + 1 or at
+                start = block.rfind(b"\n", at, hits[nearest]) + 1 or at
                 self._number += block.count(b"\n", at, start)
                 at = start
-            end = block.index(b"\n", at)
-            self._number += 1
-            self._desk.line(self._number, block[at : min(end, at + MAX_LINE)])
-            at = end + 1
+            end = _line_end(block, at, size)
+            size = min(max(2 * size, _WINDOWS[0]), _WINDOWS[1])
+            self._number += self._desk.window(self._number, block[at:end])
+            at = end
         self._number += block.count(b"\n", at)
 
 
-def _next_hit(block: bytes, nearest: dict[bytes, int], at: int) -> int:
-    """Give the first place at or after `at` with any word, or -1.
+class _LineEnds:
+    """Finds out whether lines end with carriage returns alone, and makes newlines of those.
 
-    Each word passes over the block only once.
+    In a console with newlines, what stands before a return was overwritten.
     """
-    for word, found in list(nearest.items()):
-        if found < at:
-            again = block.find(word, at)
-            if again < 0:
-                del nearest[word]
-            else:
-                nearest[word] = again
-    return min(nearest.values(), default=-1)
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+        self._known = False
+        self._returns = False
+
+    def read(self, chunk: bytes) -> bytes:
+        """Give what can be read on: nothing until the first newline, unless that is long in coming."""
+        if self._known and not self._returns:
+            return chunk
+        self._waiting += chunk
+        if not self._known:
+            self._known = b"\n" in chunk or len(self._waiting) >= _LONG_IN_COMING
+            self._returns = self._known and b"\n" not in self._waiting[:_LONG_IN_COMING]
+        return self._all() if self._known else b""
+
+    def close(self) -> bytes:
+        """Give the rest."""
+        self._returns = self._returns or not self._known
+        return self._all() + bytes(self._waiting)
+
+    def _all(self) -> bytes:
+        """Give what waits, but for a last return of which it is not yet known whether a newline follows."""
+        text = bytes(self._waiting)
+        self._waiting.clear()
+        if not self._returns:
+            return text
+        body = text.rstrip(b"\r")
+        self._waiting += text[len(body) :][:1]
+        return _RETURNS.sub(b"\n", body)
 
 
+def _line_end(block: bytes, start: int, size: int) -> int:
+    """Give the end of as many whole lines as have about `size` bytes."""
+    return block.find(b"\n", min(start + size, len(block)) - 1) + 1
+
+
+@functools.lru_cache(maxsize=4096)
+def _rules_for(words: frozenset[bytes]) -> tuple[Rule, ...]:
+    """Give the rules that list any of the words, in the order in which they are tried."""
+    return tuple(rule for rule in RULES if words.intersection(rule.words))
+
+
+def _headline(text: bytes) -> tuple[Rule, re.Match[str]] | None:
+    """Find the rule whose headline this line is."""
+    text = text[:_MAX_HEADLINE]
+    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+    line = text.decode("utf-8", "replace")
+    if KTAP.match(line):
+        return None
+    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
+        match = rule.pattern.match(line)
+        if match is not None:
+            return rule, match
+    return None
+
+
+def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
+    """Find a headline behind what else stands on its line: half a stamp, a program's unfinished line.
+
+    People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
+    """
+    text = text[:_MAX_HEADLINE]
+    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+    line = text.decode("utf-8", "replace")
+    if KTAP.match(line) or line.startswith("---[ end "):
+        return None
+    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
+        found = None if rule.needs_evidence else rule.pattern.search(line)
+        match = rule.pattern.match(line[found.start() :]) if found else None
+        if match is not None:
+            return dataclasses.replace(rule, needs_evidence=True), match
+    return None
+
+
+@dataclass
 class _Desk:
     """Sorts lines to the open reports of their streams."""
 
-    def __init__(self) -> None:
-        self._open: dict[str | None, Report] = {}
-        self._preface: dict[str | None, deque[Line]] = {}
-        self._borrowed: dict[str | None, str | None] = {}
-        self._events: list[Event] = []
+    _open: dict[bytes | None, Report] = field(default_factory=dict)
+    _preface: dict[bytes | None, list[Piece]] = field(default_factory=dict)
+    _borrowed: dict[bytes | None, bytes | None] = field(default_factory=dict)
+    _events: list[Event] = field(default_factory=list)
 
     @property
     def busy(self) -> bool:
         """Tell whether every line matters now."""
         return bool(self._open or self._preface)
 
-    def line(self, number: int, raw: bytes) -> None:
-        """Take one line, without its newline."""
-        line = read_line(number, raw)
-        if _ANY_WORD.search(raw):
-            if _CUT in raw:
-                self._cut_here(line)
-                return
-            if _BOOT in raw and (after_late_stamp(line) or line).text.startswith("Linux version "):
-                self._finish_all()
-                return
-            rule, match, line = _headline(line)
-            if rule is not None and match is not None:
-                self._begin(rule, match, line)
-                return
-        self._go_on(line)
+    def take(self) -> list[Event]:
+        """Give the events before which no more can come, in the order of their headlines."""
+        if not self._events:
+            return []
+        first_open = min((report.pieces[0].number for report in self._open.values()), default=None)
+        self._events.sort(key=lambda event: event.line)
+        ready = (
+            len(self._events)
+            if first_open is None
+            else bisect_left(self._events, first_open, key=lambda event: event.line)
+        )
+        events, self._events = self._events[:ready], self._events[ready:]
+        return events
 
-    def close(self) -> list[Event]:
-        """Finish what is open and give all events in the order of their headlines."""
-        self._finish_all()
-        return sorted(self._events, key=lambda event: event.line)
-
-    def _cut_here(self, line: Line) -> None:
-        self._finish(line.caller)
-        self._preface[line.caller] = deque([line])
-
-    def _begin(self, rule: Rule, match: re.Match[str], line: Line) -> None:
-        report = self._open.get(line.caller)
-        if report is not None:
-            if report.absorbs(rule, line):
-                if report.absorb(line):
-                    self._finish(line.caller)
-                return
-            self._finish(line.caller, interrupted=rule.kind is Kind.PANIC)
-        before = tuple(self._preface.pop(line.caller, ()))
-        self._open[line.caller] = Report(rule, match, [line], before)
-
-    def _go_on(self, line: Line) -> None:
-        preface = self._preface.get(line.caller)
-        if preface is not None:
-            preface.append(line)
-            if len(preface) > _PREFACE:
-                del self._preface[line.caller]
-            return
-        caller = self._owner(line)
-        report = self._open.get(caller)
-        if report is not None and report.add(line):
-            self._finish(caller)
-        self._give_up_stale(line.number)
-
-    def _owner(self, line: Line) -> str | None:
-        """Say whose report the line is part of.
-
-        What another CPU prints on a stall's behalf belongs to the stall.
-        """
-        if line.caller in self._open:
-            return line.caller
-        lender = self._borrowed.get(line.caller, line.caller)
-        if lender in self._open:
-            return lender
-        if _NMI.match(line.text):
-            for caller, report in reversed(self._open.items()):
-                if report.rule.kind in _STALLS:
-                    self._borrowed[line.caller] = caller
-                    return caller
-        return line.caller
-
-    def _give_up_stale(self, number: int) -> None:
-        if len(self._open) + len(self._preface) > 1 or None not in self._open:
-            for caller, report in list(self._open.items()):
-                if number - report.last_number > _STALE:
-                    self._finish(caller)
-            for caller, preface in list(self._preface.items()):
-                if number - preface[-1].number > _STALE:
-                    del self._preface[caller]
-
-    def _finish(self, caller: str | None, *, interrupted: bool = False) -> None:
-        report = self._open.pop(caller, None)
-        for borrower in [who for who, lender in self._borrowed.items() if lender == caller]:
-            del self._borrowed[borrower]
-        if report is not None:
-            event = report.event(interrupted=interrupted)
-            if event is not None:
-                self._events.append(event)
-
-    def _finish_all(self) -> None:
+    def finish_all(self) -> None:
+        """End all reports, as the console or the boot has ended."""
         for caller in list(self._open):
             self._finish(caller)
         self._preface.clear()
 
+    def window(self, number: int, block: bytes) -> int:
+        """Take whole lines, the first of which has this number; give how many there were."""
+        block = whole_lines(block)
+        raw = block.split(b"\n")
+        at = 0
+        for run in runs(block):
+            lines = run.text.count(b"\n")
+            self._run(run, Piece(number + at, run.text, raw[at : at + lines]))
+            at += lines
+        self._give_up_stale(number + at)
+        return at
 
-def _headline(line: Line) -> tuple[Rule | None, re.Match[str] | None, Line]:
-    """Find the rule whose headline this line is.
+    def _run(self, run: Run, piece: Piece) -> None:
+        at = lines = 0
+        text = piece.text
+        for _, hit, _ in _SEARCH.find_matches_as_indexes(text):
+            if hit < at:
+                continue
+            start = text.rfind(b"\n", at, hit)
+            if start > at:
+                between = piece.part(at, start, lines)
+                lines += len(between.raw)
+                self._plain(run.caller, between)
+            end = text.find(b"\n", hit)
+            at = end if end >= 0 else len(text)
+            self._line(run.caller, piece.part(start, at, lines))
+            lines += 1
+        if at < len(text):
+            self._plain(run.caller, piece.part(at, len(text), lines) if at else piece)
 
-    Failing that, look behind a stamp in the middle of the line.
-    """
-    late = after_late_stamp(line)
-    for candidate in (line, late):
-        if candidate is None or KTAP.match(candidate.text):
-            continue
-        for rule in RULES:
-            match = rule.pattern.match(candidate.text)
-            if match is not None:
-                return rule, match, candidate
-    return None, None, line
+    def _line(self, caller: bytes | None, line: Piece) -> None:
+        """Take a line with the word of a headline."""
+        text = line.text[1:]
+        if _CUT in text:
+            self._finish(caller)
+            self._preface[caller] = [line]
+            return
+        late = after_late_stamp(text)
+        if _BOOT in text and (late.text if late else text).startswith(_BOOT):
+            self.finish_all()
+            return
+        found = _headline(text)
+        if found is None and late is not None and (found := _headline(late.text)):
+            caller = late.caller
+        if caller in self._preface and found and found[0].minor:  # what a WARN says
+            found = None
+        elif found is None and not self._live(caller, line.number):
+            found = _headline_within(text)
+        if found is None:
+            self._plain(caller, line)
+        else:
+            self._begin(*found, caller, line)
+
+    def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, line: Piece) -> None:
+        report = self._live(caller, line.number)
+        if report is not None:
+            if report.absorbs(rule, match.string):
+                if report.absorb(line):
+                    self._finish(caller)
+                return
+            self._finish(caller, interrupted=rule.kind is Kind.PANIC)
+        preface = self._preface.pop(caller, [])
+        if preface and line.number - preface[-1].last_number > _STALE:
+            preface = []
+        time = read_time(line.raw[0])
+        headline = Piece(line.number, b"\n" + match.string.encode("utf-8", "replace"), line.raw)
+        self._open[caller] = Report(rule, match, time, tuple(preface), [headline], line.number)
+
+    def _plain(self, caller: bytes | None, piece: Piece) -> None:
+        """Take lines of one stream among which is no headline."""
+        preface = self._preface.get(caller)
+        if preface is not None:
+            preface.append(piece)
+            if sum(len(part.raw) for part in preface) > _PREFACE:
+                del self._preface[caller]
+            return
+        owner = self._owner(caller, piece)
+        report = self._live(owner, piece.number)
+        if report is not None and report.add(piece):
+            self._finish(owner)
+
+    def _owner(self, caller: bytes | None, piece: Piece) -> bytes | None:
+        """Say whose report the lines are part of.
+
+        What another CPU prints on a stall's behalf belongs to the stall.
+        """
+        if caller in self._open:
+            return caller
+        lender = self._borrowed.get(caller, caller)
+        if lender in self._open:
+            return lender
+        if piece.text.startswith(b"\n" + _NMI):
+            for stalled, report in reversed(self._open.items()):
+                if report.rule.kind in _STALLS and piece.number - report.last_number <= _STALE:
+                    self._borrowed[caller] = stalled
+                    return stalled
+        return caller
+
+    def _live(self, caller: bytes | None, number: int) -> Report | None:
+        """Give the open report of a stream, unless the stream was silent for too long until this line."""
+        report = self._open.get(caller)
+        if report is not None and number - report.last_number > _STALE:
+            self._finish(caller)
+            return None
+        return report
+
+    def _give_up_stale(self, number: int) -> None:
+        for caller in list(self._open):
+            self._live(caller, number)
+        for caller, preface in list(self._preface.items()):
+            if number - preface[-1].last_number > _STALE:
+                del self._preface[caller]
+
+    def _finish(self, caller: bytes | None, *, interrupted: bool = False) -> None:
+        report = self._open.pop(caller, None)
+        if report is None:
+            return
+        for borrower in [who for who, lender in self._borrowed.items() if lender == caller]:
+            del self._borrowed[borrower]
+        event = make_event(report, interrupted=interrupted)
+        if event is not None:
+            self._events.append(event)

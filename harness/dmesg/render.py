@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Iterable
 
@@ -45,10 +44,9 @@ def _paragraph(event: Event) -> str:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if value is None or isinstance(value, str | int | float):
+        return value.value if isinstance(value, enum.Enum) else value
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return value
+    names = vars(type(value))["__dataclass_fields__"]  # dataclasses.fields() takes longer than the rest
+    return {name: _plain(getattr(value, name)) for name in names}

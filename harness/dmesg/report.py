@@ -1,56 +1,91 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A report while its lines come in, and the event that is made of it in the end."""
+"""A report while its lines come in."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from dataclasses import dataclass, field
 
 from harness.dmesg import stack
-from harness.dmesg.line import Line
-from harness.dmesg.lockdep import Holder, LockClass, LockdepEvent, LockdepModel
-from harness.dmesg.names import fingerprint
-from harness.dmesg.rules import locking
-from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
-from harness.words import Event, Kind
+from harness.dmesg.parts import PART
+from harness.dmesg.rules.rule import End, Rule
+from harness.words import Kind
 
-MAX_LINES = 20_000
-"""Lines of one report that are kept; what is longer is cut off and counts as truncated."""
+MAX_REPORT = 1 << 20
+"""Bytes of one report that are kept; what is longer is cut off and counts as truncated."""
 
 _PATIENCE = {End.LINE: 0, End.STACK: 6, End.TRACE_MARK: 40, End.MARK_OR_BANNER: 40, End.BANNER: 60}
 """How many lines in a row may look foreign (another CPU, user space) before the report counts as over."""
 _LOCKDEP_PATIENCE = 30
+_STACK_PATIENCE = 3
+"""For lockdep reports, once the frames of their last stack have begun."""
+_MAX_BLANK = 40
+"""More blank lines in a row end any report."""
 
-_PART = re.compile(
-    r"""
-      \s | </?\w+> | ---\[ | -{20,} | ={20,} | \.\.\. | -> | \#\d | \[[0-9a-f]{8,16}\]
-    | (?:Call[ ][Tt]race|Backtrace|backtrace|Stack|Code|Modules[ ]linked|CPU|Hardware[ ]name)\b
-    | (?:Workqueue|Stopper|Sched_ext|Tainted|Comm|Process)\b
-    | (?:[RE]IP|[RE]SP|[RE][A-Z]{2}|R\d\d|[DEFGCS]S|CR\d|DR\d|PKRU|PGD|P4D|Oops|Krnl)[ ]?:
-    | (?:pstate|pc|lr|sp|x\d+|r\d+|epc|ra|NIP|GPR\d+|XER)[ ]?: | (?:NIP|LR)[ ]\[ | Faulting[ ]instr
-    | PGD|PUD|\*pde|\*pdpt|Mem[ ]abort|Data[ ]abort|Internal[ ]error|(?:user|swapper)[ ]pgtable|\#PF|note:
-    | irq[ ]event[ ]stamp|(?:hard|soft)irqs[ ]last|INFO:[ ]lockdep[ ]is[ ]turned
-    | INFO:[ ]task[ ].*(?:is[ ]blocked[ ]on|blocked[ ]on[ ]a)|"echo[ ]0|task:
-    | (?:\d+[ ])?locks?[ ]held|no[ ]locks[ ]held|stack[ ]backtrace|other[ ]info|Possible[ ]|Showing[ ]
-    | (?:INITIAL[ ]USE|IN-|HARDIRQ|SOFTIRQ|LOCK)|turning[ ]off[ ]the[ ]lock|Please[ ]attach
-    | [Tt]he[ ]code[ ]is|you[ ]didn't|in_atomic|preempt_count|Preemption[ ]disabled
-    | Sending[ ]NMI|NMI[ ]backtrace|rcu:|RCU[ ]|workqueue[ ]|pool[ ]\d
-    | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache
-    | (?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]|(?:Normal|DMA|DMA32|HighMem|Movable)[ :]
-    | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage
-    | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:
-    | kmemleak:|unreferenced|comm[ ]"
-    """,
-    re.VERBOSE,
-)
+_LINE_BREAK = rb"\n{1,%d}+" % (_MAX_BLANK + 1)
+_TOO_BLANK = b"\n" * (_MAX_BLANK + 2)
 
-_PROCESS = re.compile(
-    r"(?:.*?\b)?CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})"
-    r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
-)
-_OLD_PROCESS = re.compile(r"Pid: (?P<pid>\d{1,10}), comm: (?P<comm>\S{1,32})")
-_END_TRACE = re.compile(r"---\[ end (?:trace|Kernel panic)")
-_DIE = re.compile(r".*\[#\d+\]")
+
+@functools.cache
+def _parts(patience: int) -> re.Pattern[bytes]:
+    """Give what matches lines of a report, with no more foreign ones in a row between them."""
+    return re.compile(
+        rb"(?: (?:%s[^\n]++){0,%d}? %s (?:%s|%s) [^\n]*+ )++"
+        % (_LINE_BREAK, patience, _LINE_BREAK, PART.encode(), stack.FRAME.encode()),
+        re.VERBOSE,
+    )
+
+
+@functools.cache
+def _lines(number: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]++){%d}" % (_LINE_BREAK, number))
+
+
+_NEWLINES = re.compile(rb"\n*+")
+_TEXTS = re.compile(rb"\n[^\n]")
+_BANNER = re.compile(rb"\n(?!={77}(?:\n|\Z))={20,}+(?=\n|\Z)")
+"""Not the one of 77 that `slab_bug()` in mm/slub.c prints, until 4.8 in the middle of KASAN's reports."""
+_END_MARK = b"\n---[ end "
+_LAST_STACK = b"\nstack backtrace:"
+_TASK_END = b"\n </TASK>"
+_TWO_STACKS = "Nested lock was not taken"
+"""`print_lock_nested_lock_not_held()` prints two of them: the end of the first is not the report's."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """Consecutive lines of a report: each with a newline before it in `text`, with its stamps in `raw`."""
+
+    number: int
+    text: bytes
+    raw: list[bytes]
+
+    def part(self, start: int, end: int, skipped: int) -> Piece:
+        """Give the lines from `start`, after `skipped` lines, to `end`: both at a newline or at the end."""
+        if end - start == len(self.text):
+            return self
+        lines = self.text.count(b"\n", start, end)
+        return Piece(self.number + skipped, self.text[start:end], self.raw[skipped : skipped + lines])
+
+    def without_last(self, size: int) -> Piece:
+        """Give the lines without the last ones, of which at least `size` bytes are to go."""
+        gone = itertools.accumulate(len(line) + 1 for line in reversed(self.raw))
+        lines = next((lines for lines, so_far in enumerate(gone, 1) if so_far >= size), len(self.raw))
+        kept = self.raw[: len(self.raw) - lines]
+        texts = self.text.split(b"\n")[1 : len(kept) + 1]
+        return Piece(self.number, b"".join([b"\n" + text for text in texts]), kept)
+
+    @property
+    def last_text(self) -> bytes:
+        """Give the text of the last line."""
+        return self.text[self.text.rindex(b"\n") + 1 :]
+
+    @property
+    def last_number(self) -> int:
+        """Give the number of the last line."""
+        return self.number + len(self.raw) - 1
 
 
 @dataclass(slots=True)
@@ -59,159 +94,157 @@ class Report:
 
     rule: Rule
     match: re.Match[str]
-    lines: list[Line]
-    before: tuple[Line, ...] = ()
+    time: float | None
+    before: tuple[Piece, ...]
+    pieces: list[Piece]
+    last_number: int
+    """Of the last line that was looked at."""
     marked: bool = False
     """Its own end mark was seen."""
     cut: bool = False
-    died: bool = False
-    _doubtful: list[Line] = field(default_factory=list)
+    _died: bool = False
+    _size: int = 0
+    _lines: int = 1
+    _doubtful: list[Piece] = field(default_factory=list)
     _strikes: int = 0
+    _blank: int = 0
+    """Blank lines at the end of the doubtful ones."""
     _in_stack: bool = False
+    _is_lockdep: bool = field(init=False)
 
-    @property
-    def last_number(self) -> int:
-        """Give the number of the last line looked at."""
-        return (self._doubtful or self.lines)[-1].number
+    def __post_init__(self) -> None:
+        self._is_lockdep = self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
 
-    def absorbs(self, rule: Rule, line: Line) -> bool:
+    def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
-        if self.rule.leads_to_die and rule.is_die and not self.died:
-            self.died = True
+        if rule.minor:
             return True
-        return self.rule.absorbs is not None and self.rule.absorbs.match(line.text) is not None
+        if self.rule.leads_to_die and rule.is_die and not self._died:
+            self._died = True
+            return True
+        return self.rule.absorbs is not None and self.rule.absorbs.match(text) is not None
 
-    def add(self, line: Line) -> bool:
-        """Take a line of the same stream; True when the report is over with it."""
+    def absorb(self, line: Piece) -> bool:
+        """Take a headline that belongs to this report; True when it is the report's last line."""
+        self.last_number = line.number
+        self._accept(line)
+        return self.cut or self.rule.kind is Kind.OOM_KILL
+
+    def add(self, piece: Piece) -> bool:
+        """Take lines of the same stream, none of them a headline; True when the report ended among them.
+
+        How lines are divided into pieces makes no difference.
+        """
         if self.rule.end is End.LINE:
             return True
-        text = line.text
-        if self._ends(text):
-            self._accept(line)
-            self.marked = True
+        self.last_number = piece.last_number
+        text = piece.text
+        if self._blank and self._blank + _blank_lines(text) > _MAX_BLANK:
             return True
-        if not text or not (_PART.match(text) or stack.frame(text)):
-            self._doubtful.append(line)
-            self._strikes += bool(text)
-            return self._strikes > self._patience()
-        self._accept(line)
-        if self.rule.kind is Kind.LOCKDEP and text.startswith("stack backtrace:"):
-            self._in_stack = True
-        return self.cut
+        at, lines, stop = 0, 0, -1
+        while at < len(text):
+            if stop < at:
+                stop = self._stop(text, at)
+            if at == stop:
+                end = _line_end(text, at)
+                part = piece.part(at, end, lines)
+                self._accept(part)
+                if self._ends_here():
+                    return True
+            elif parts := self._parts.match(text, at, stop):
+                end = parts.end()
+                part = piece.part(at, end, lines)
+                self._accept(part)
+            else:
+                end = self._foreign(text, at, stop)
+                part = piece.part(at, end, lines)
+                self._doubt(part)
+                if self._strikes > self._patience or _TOO_BLANK in part.text:
+                    return True
+            if self.cut:
+                return True
+            at = end
+            lines += len(part.raw)
+        return False
 
-    def absorb(self, line: Line) -> bool:
-        """Take a headline that belongs to this report; True when it is the report's last line."""
-        self._accept(line)
-        return self.rule.kind is Kind.OOM_KILL
+    @property
+    def _parts(self) -> re.Pattern[bytes]:
+        """What matches the next lines of the report."""
+        return _parts(0 if self._strikes or self._in_stack else self._patience)
 
-    def _accept(self, line: Line) -> None:
-        if len(self.lines) + len(self._doubtful) >= MAX_LINES:
-            self.cut = True
-            return
-        self.lines += self._doubtful
-        self.lines.append(line)
-        self._doubtful = []
-        self._strikes = 0
+    def _foreign(self, text: bytes, at: int, stop: int) -> int:
+        """Give the end of the foreign lines that begin at `at`.
 
-    def _ends(self, text: str) -> bool:
-        if self.rule.end in (End.TRACE_MARK, End.MARK_OR_BANNER) and _END_TRACE.match(text):
-            return True
+        That is of the next where a part may follow it, else of all, as far as the report is patient.
+        """
+        if self._strikes or self._in_stack:
+            blank = _blank_lines(text, at)
+            return min(_line_end(text, at + blank), stop)
+        lines = _lines(self._patience + 1).match(text, at, stop)
+        return lines.end() if lines else stop
+
+    def _stop(self, text: bytes, at: int) -> int:
+        """Give the place of the next line that may be the end of the report, or the end of the text."""
+        place = -1
+        if self.rule.end in (End.TRACE_MARK, End.MARK_OR_BANNER):
+            place = text.find(_END_MARK, at)
+        elif self._is_lockdep and not self._in_stack:
+            place = text.find(_LAST_STACK, at)
+        elif self._is_lockdep and _TWO_STACKS not in self.match[0]:
+            place = text.find(_TASK_END, at)
         if self.rule.end in (End.BANNER, End.MARK_OR_BANNER):
-            return len(self.lines) > 1 and text.startswith("=" * 20) and text == "=" * len(text)
-        return self._in_stack and text == " </TASK>" and "Nested lock" not in self.match[0]
+            banner = _BANNER.search(text, at)
+            if banner and (place < 0 or banner.start() < place):
+                place = banner.start()
+        return place if place >= 0 else len(text)
 
-    def _patience(self) -> int:
-        if self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK:
-            return 3 if self._in_stack and stack.frame(self.lines[-1].text) else _LOCKDEP_PATIENCE
-        return _PATIENCE[self.rule.end]
-
-    def event(self, *, interrupted: bool = False) -> Event | None:
-        """Make the event, or None where the rule asks for evidence and there is none.
-
-        `interrupted` says that a panic ended the report early: it is not truncated by that.
-        """
-        found = Found(
-            self.match, [line.text for line in self.lines], tuple(line.text for line in self.before)
-        )
-        if self.rule.needs_evidence and not any(
-            _PROCESS.match(text) or stack.frame(text) or _OLD_PROCESS.match(text)
-            for text in found.texts[1:40]
-        ):
-            return None
-        findings = self._findings(found)
-        truncated = self.cut or not (
-            self.marked or (interrupted and found.has_frames) or self._complete(found)
-        )
-        return _event(self, findings, found, truncated)
-
-    def _complete(self, found: Found) -> bool:
-        """Without its end mark, a report that has one is cut off.
-
-        The panic's own depends on the machine's reboot.
-        """
-        marks = (End.TRACE_MARK, End.MARK_OR_BANNER, End.BANNER)
-        if self.rule.end in marks and self.rule.kind is not Kind.PANIC:
+    def _ends_here(self) -> bool:
+        """Tell what the line means at which the report may end; it is already taken."""
+        if self._is_lockdep and not self._in_stack:
+            self._in_stack = True
             return False
-        return self.rule.complete(found)
+        self.marked = self._lines > 2 or self.pieces[-1].text.startswith(_END_MARK)
+        return self.marked
 
-    def _findings(self, found: Found) -> Findings:
-        if self.rule.kind is Kind.WARNING and any(
-            locking.SELF_CHECK.match(text) for text in (*found.before, *found.texts[1:3])
-        ):
-            self.rule = locking.GAVE_UP
-        return self.rule.read(found)
+    @property
+    def _patience(self) -> int:
+        if not self._is_lockdep:
+            return _PATIENCE[self.rule.end]
+        if self._in_stack and stack.is_frame(self.pieces[-1].last_text.decode("utf-8", "replace")):
+            return _STACK_PATIENCE
+        return _LOCKDEP_PATIENCE
 
+    def _doubt(self, part: Piece) -> None:
+        """Keep lines that belong to the report only if more of it follows."""
+        self._doubtful.append(part)
+        texts = len(_TEXTS.findall(part.text))
+        blank = len(part.text) - len(part.text.rstrip(b"\n"))
+        self._strikes += texts
+        self._blank = blank if texts else self._blank + blank
 
-def _event(report: Report, findings: Findings, found: Found, truncated: bool) -> Event:
-    head = report.lines[0]
-    cpu, pid, comm = findings.cpu, findings.pid, findings.comm
-    for text in found.texts:
-        process = _PROCESS.match(text) if "PID: " in text else _OLD_PROCESS.match(text)
-        if process:
-            pid = pid if pid is not None else pid_of(process["pid"])
-            comm = comm or process["comm"]
-            if cpu is None and "cpu" in process.re.groupindex:
-                cpu = pid_of(process["cpu"])
-            if comm is not None:
-                break
-    plain = Event(
-        kind=report.rule.kind,
-        subtype=findings.subtype,
-        title=" ".join(findings.title.split())[:300],
-        fingerprint=fingerprint(report.rule.kind, findings.subtype, *findings.identity),
-        line=head.number,
-        end_line=report.lines[-1].number,
-        raw="\n".join(line.raw.decode("utf-8", "replace") for line in (*report.before, *report.lines)),
-        time=head.time,
-        cpu=cpu,
-        pid=pid,
-        comm=comm,
-        function=findings.function,
-        truncated=truncated,
-        cycle=findings.cycle,
-    )
-    return plain if findings.lockdep is None else _lockdep_event(plain, findings.lockdep)
+    def _accept(self, part: Piece) -> None:
+        """Take lines, and those before them that were in doubt, as far as there is room."""
+        for piece in (*self._doubtful, part) if self._doubtful else (part,):
+            self._size += sum(map(len, piece.raw)) + len(piece.raw)
+            if self._size > MAX_REPORT:
+                self.cut = True
+                self.pieces.append(piece.without_last(self._size - MAX_REPORT))
+                return
+            self._lines += len(piece.raw)
+            self.pieces.append(piece)
+        if self._doubtful:
+            self._doubtful = []
+            self._strikes = self._blank = 0
 
 
-def _lockdep_event(plain: Event, model: LockdepModel) -> LockdepEvent:
-    classes: dict[str, LockClass] = {}
-    holders: list[Holder] = [holder for holder in (model.acquiring, model.holding, *model.held) if holder]
-    named = [holder.lock for holder in holders] + [link.lock for link in model.chain] + model.near + model.far
-    for lock in (*named, model.safe, model.unsafe):
-        if lock is not None:
-            classes.setdefault(lock.name, lock)
-    safe, unsafe = model.safe, model.unsafe
-    if plain.subtype == "irq_inversion" and model.acquiring is not None:
-        safe, unsafe = safe or model.acquiring.lock, unsafe or model.acquiring.lock
-    fields = {name: getattr(plain, name) for name in Event.__dataclass_fields__}
-    return LockdepEvent(
-        **fields,
-        classes=tuple(classes.values()),
-        holders=tuple(model.held),
-        chain=tuple(model.chain),
-        safe=safe.name if safe else None,
-        unsafe=unsafe.name if unsafe else None,
-        usage_change=model.change,
-        scenario=tuple(model.scenario),
-        stack=tuple(model.stack),
-    )
+def _blank_lines(text: bytes, at: int = 0) -> int:
+    """Count the blank lines from `at` on, where a newline stands."""
+    found = _NEWLINES.match(text, at)
+    end = found.end() if found else at
+    return end - at if end == len(text) else end - at - 1
+
+
+def _line_end(text: bytes, at: int) -> int:
+    """Give the end of the line that begins after the newline at `at`."""
+    end = text.find(b"\n", at + 1)
+    return end if end >= 0 else len(text)

@@ -125,6 +125,11 @@ class Repository:
             tree = self.run("write-tree", environment=index).decode().strip()
         return self.run("commit-tree", "-p", base, tree, data=message.encode()).decode().strip()
 
+    def changed(self, old: str, new: str) -> tuple[str, ...]:
+        """Return the names of the files that differ between two commits."""
+        told = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", old, new)
+        return tuple(name for name in told.decode(errors="replace").split("\0") if name)
+
     def keep(self, name: str, commit: str) -> None:
         """Point `refs/percpu-harness/NAME` at `commit`, so that it stays reachable."""
         self.run("update-ref", f"refs/percpu-harness/{name}", commit)

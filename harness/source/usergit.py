@@ -32,16 +32,9 @@ def git_folder(path: Path) -> Path | None:
 
 
 def open_git(spec: str, path: Path, ref: str, cache: Path, say: Callable[[str], None]) -> Tree:
-    """Return the tree at `ref` of the user's repository `path`.
-
-    Of the user's repository only a ref and objects are read. What we write (variants' commits, the index of
-    the worktree) goes to a repository of ours whose `objects/info/alternates` names the user's objects.
-    """
-    commit, objects, object_format = _resolve(spec, path, ref)
-    digest = hashlib.sha256(str(objects).encode()).hexdigest()[:16]
-    home = cache / "trees" / f"borrowed-{digest}"
-    with locked(home.with_name(home.name + ".lock"), say):
-        repository = Repository.create(home / "git", alternates=[objects], object_format=object_format)
+    """Return the tree at `ref` of the user's repository `path`; only a ref and objects of it are read."""
+    commit = resolve(spec, path, ref)
+    repository = borrow(path, cache, say)
     try:
         source_id = repository.tree_of(commit)
     except GitError as error:
@@ -57,8 +50,50 @@ def open_git(spec: str, path: Path, ref: str, cache: Path, say: Callable[[str], 
     )
 
 
-def _resolve(spec: str, path: Path, ref: str) -> tuple[str, Path, str]:
-    """Return the commit of `ref`, the folder of the objects and the object format, read-only.
+def borrow(path: Path, cache: Path, say: Callable[[str], None]) -> Repository:
+    """Return the repository of ours that borrows the objects of the user's repository `path`.
+
+    What we write (variants' commits, the index of the worktree) goes there; its `objects/info/alternates`
+    names the user's objects.
+    """
+    with git.Repo(path) as repo:
+        objects = Path(repo.common_dir).resolve() / "objects"
+    if not objects.is_dir():
+        raise UserError(f"the repository {path} has no objects folder: is it damaged?")
+    digest = hashlib.sha256(str(objects).encode()).hexdigest()[:16]
+    home = cache / "trees" / f"borrowed-{digest}"
+    object_format = _ask(path, "rev-parse", "--show-object-format")
+    with locked(home.with_name(home.name + ".lock"), say):
+        return Repository.create(home / "git", alternates=[objects], object_format=object_format)
+
+
+def resolve(spec: str, path: Path, ref: str) -> str:
+    """Return the commit that the user's repository `path` calls `ref`; `UserError` when it has none."""
+    try:
+        told = _ask(path, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    except GitCommandError as error:
+        raise UserError(
+            f"'{spec}': the repository {path} has no commit called '{ref}': fetch it, or name another ref"
+        ) from error
+    # rev-parse echoes the option in front of the hash when it does not know it
+    return told.splitlines()[-1]
+
+
+def newest_refs(path: Path, most: int) -> list[tuple[str, str]]:
+    """Return up to `most` tags and branches of the user's repository, newest first, each with its commit."""
+    form = "%(refname:short)%00%(objectname)%00%(*objectname)%00%(objecttype)%00%(*objecttype)"
+    places = ("refs/tags", "refs/heads", "refs/remotes")
+    told = _ask(path, "for-each-ref", "--sort=-creatordate", f"--count={most}", f"--format={form}", *places)
+    refs = []
+    for line in told.splitlines():
+        name, own, peeled, kind, peeled_kind = line.split("\0")
+        if "commit" in (kind, peeled_kind):
+            refs.append((name, peeled or own))
+    return refs
+
+
+def _ask(path: Path, command: str, *arguments: str) -> str:
+    """Ask the user's repository, read-only.
 
     Naming the git folder makes git skip its check of who owns the repository: root reads a user's repository
     with plumbing that runs neither hooks nor configured programs.
@@ -72,16 +107,4 @@ def _resolve(spec: str, path: Path, ref: str) -> tuple[str, Path, str]:
             "GIT_CONFIG_VALUE_0": "*",
         }
         with repo.git.custom_environment(**private):
-            try:
-                commit = repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-            except GitCommandError as error:
-                raise UserError(
-                    f"'{spec}': the repository {path} has no commit called '{ref}': fetch it, or name "
-                    "another ref"
-                ) from error
-            object_format = repo.git.rev_parse("--show-object-format")
-        objects = Path(repo.common_dir).resolve() / "objects"
-    if not objects.is_dir():
-        raise UserError(f"'{spec}': the repository {path} has no objects folder: is it damaged?")
-    # rev-parse echoes the option in front of the hash when it does not know it
-    return str(commit).splitlines()[-1], objects, str(object_format)
+            return str(repo.git.execute(["git", command, *arguments]))

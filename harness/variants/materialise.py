@@ -50,13 +50,12 @@ def materialise(tree: Tree, variant: Variant) -> VariantCommit:
             repository.keep(name, commit)
         except GitError as error:
             raise InfraError(f"{variant.name} could not be committed in {tree.repo}: {error}") from error
-    listed = repository.run("diff-tree", "-r", "-z", "--name-only", tree.base, commit).decode()
     return VariantCommit(
         variant=variant.name,
         commit=commit,
         source_id=repository.tree_of(commit),
         contained=commit == tree.base and variant.name != AS_IS,
-        changed=tuple(name for name in listed.split("\0") if name),
+        changed=repository.changed(tree.base, commit),
     )
 
 

@@ -2,7 +2,8 @@
 """The corpus of console logs: one file a case, header lines, a blank line, the raw log.
 
 A header line is `event: LINE-END KIND/SUBTYPE [truncated]; FUNCTION; TITLE`, one for each event in order;
-none for a log without events. `about:` says where the log comes from.
+none for a log without events. `about:` says where the log comes from. `sin:` and `tree:` name what was done
+to which kernel where the log was made by one of our own sins (`tests/sins`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class Case:
     about: list[str]
     events: list[str]
     log: bytes
+
+    def value(self, name: str) -> str:
+        """Return what the header says behind `NAME:`, nothing when it does not."""
+        return next((line.partition(": ")[2] for line in self.about if line.startswith(f"{name}: ")), "")
 
     def write(self, events: list[str]) -> None:
         header = "".join(f"{line}\n" for line in self.about + events)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from harness.dmesg.line import MAX_LINE, after_late_stamp, read_line
+from harness.dmesg.line import MAX_LINE, after_late_stamp, read_line, runs, whole_lines
 
 TEXT = "BUG: soft lockup - CPU#1 stuck for 22s! [x:7]"
 
@@ -36,28 +38,77 @@ TEXT = "BUG: soft lockup - CPU#1 stuck for 22s! [x:7]"
         ("4,339,5140900,-,caller=T66;", 5.1409, "T66"),
         ("# [    1.234567] ", 1.234567, None),
         ("\x1b[32m[    1.234567] \x1b[0m\x1b[31m", 1.234567, None),
+        ("<4>[    1.234567][   T12] ", 1.234567, "T12"),
+        ("Jan  1 00:00:12 box kern.warn kernel: [    1.234567] ", 1.234567, None),
+        ("Thu 2026-11-22 06:50:01 UTC box kernel: ", None, None),
+        ("2026-11-22T06:50:01+0100 box kernel: ", None, None),
+        ("1795330201.123456 box kernel: ", None, None),
+        ("\x1b]0;a title\x07[    1.234567] ", 1.234567, None),
         ("\x00[    1.234567] ", 1.234567, None),
         ("Loading 50%\rLoading 100%\r[    1.234567] ", 1.234567, None),
     ],
 )
 def test_stamps_come_off(prefix: str, time: float | None, caller: str | None) -> None:
-    line = read_line(3, (prefix + TEXT).encode() + b"\r")
-    assert (line.number, line.text, line.time, line.caller) == (3, TEXT, time, caller)
+    line = read_line((prefix + TEXT).encode() + b"\r")
+    assert (line.text, line.time) == (TEXT.encode(), time)
+    assert line.caller == (caller.encode() if caller else None)
 
 
 def test_indentation_stays() -> None:
-    assert read_line(1, b"[    1.000000][    T1]  #0: x").text == " #0: x"
+    assert read_line(b"[    1.000000][    T1]  #0: x").text == b" #0: x"
 
 
-def test_long_lines_are_cut_and_bad_bytes_replaced() -> None:
-    line = read_line(1, b"\xff" + b"x" * (2 * MAX_LINE))
-    assert line.text.startswith("\ufffdxx")
-    assert len(line.raw) == MAX_LINE
+def test_long_lines_are_cut() -> None:
+    assert len(read_line(b"\xff" + b"x" * (2 * MAX_LINE)).text) == MAX_LINE
+    block = b"a\n" + b"x" * (3 * MAX_LINE) + b"\nb\n"
+    assert whole_lines(block) == b"a\n" + b"x" * MAX_LINE + b"\nb"
 
 
 def test_a_kernel_line_behind_a_prompt_is_found() -> None:
-    line = read_line(1, b"login: [    2.000000][   T12] Kernel panic - not syncing: x")
-    late = after_late_stamp(line)
+    late = after_late_stamp(b"login: [    2.000000][   T12] Kernel panic - not syncing: x")
     assert late is not None
-    assert (late.text, late.caller) == ("Kernel panic - not syncing: x", "T12")
-    assert after_late_stamp(read_line(1, b"[    2.000000] plain")) is None
+    assert (late.text, late.caller, late.time) == (b"Kernel panic - not syncing: x", b"T12", 2.0)
+    assert after_late_stamp(b"plain") is None
+
+
+def test_lines_of_one_caller_are_one_run() -> None:
+    block = b"[ 1.0][ T1] a\n[ 1.0][ T1] \n[ 1.0][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0][ T2] c"
+    assert [(run.caller, run.text) for run in runs(block)] == [
+        (b"T1", b"\na\n\n"),
+        (b"T2", b"\nb"),
+        (None, b"\n$ sh"),
+        (b"T2", b"\nc"),
+    ]
+
+
+STAMPS = st.sampled_from(
+    [b"", b"[    1.234567] ", b"[    1.234567]", b"[    1.234567][   T12] ", b"[    1.234567][    C0] "] * 3
+    + [b"[   T12] ", b"<4>", b"box kernel: ", b"Nov 22 06:50:01 ", b"4,339,5140900,-,caller=T66;", b"# "]
+    + [
+        b"kern  :warn  : ",
+        b"[Jan 1 00:00] ",
+        b"06:50:01 ",
+        b"12\r",
+        b"\x1b[1m",
+        b"\x00",
+        b"\xff",
+        b"\r",
+        b" \t",
+    ]
+)
+LINES = st.lists(
+    st.tuples(st.lists(STAMPS, max_size=3), st.one_of(st.just(b" text "), st.binary(max_size=12))),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(lines=LINES)
+def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
+    block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])
+    alone = [read_line(line) for line in block.split(b"\n")]
+    together = [
+        (run.caller, text) for run in runs(whole_lines(block + b"\n")) for text in run.text[1:].split(b"\n")
+    ]
+    assert together == [(line.caller, line.text) for line in alone]

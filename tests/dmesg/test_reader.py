@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dmesg import LockdepEvent, Reader, parse, to_dict, to_text
-from harness.dmesg.report import MAX_LINES
+from harness.dmesg.report import MAX_REPORT
 from harness.dmesg.rules import WORDS
 from harness.words import Kind
 from tests.dmesg import corpus
@@ -153,18 +156,151 @@ def test_text_is_as_good_as_bytes() -> None:
 
 
 def test_a_report_without_end_is_bounded() -> None:
-    frames = b"[    5.000000][    T1]  f+0x1/0x2\n" * (2 * MAX_LINES)
+    frame = b"[    5.000000][    T1]  f+0x1/0x2\n"
+    frames = frame * (2 * MAX_REPORT // len(frame))
     (event,) = parse(b"[    5.000000][    T1] BUG: scheduling while atomic: a/1/0x2\n" + frames)
     assert event.truncated
-    assert event.end_line == MAX_LINES
+    assert event.end_line == MAX_REPORT // len(frame) + 1
+    assert len(event.raw) <= MAX_REPORT + 100
 
 
 def test_a_silent_caller_gives_its_report_up() -> None:
     reader = Reader()
     reader.feed(b"[    5.000000][    T1] BUG: scheduling while atomic: a/1/0x2\n")
     reader.feed(b"[    5.000000][    T2] BUG: scheduling while atomic: b/2/0x2\n")
-    reader.feed(b"[    6.000000][    T3] nothing\n" * 5000)
-    assert [event.truncated for event in reader.close()] == [True, True]
+    events = reader.feed(b"[    6.000000][    T3] nothing\n" * 5000)
+    assert [event.truncated for event in events] == [True, True]
+    assert reader.close() == []
+
+
+def _lines(log: bytes) -> list[bytes]:
+    """Give the lines without stamps."""
+    return [re.sub(rb"^\[ *[\d.]+\]\[ *T\d+\] ?", b"", line) for line in log.split(b"\n")]
+
+
+STAMPINGS: dict[str, Callable[[int, bytes], bytes]] = {
+    "none": lambda n, text: text,
+    "time": lambda n, text: b"[%5d.%06d] %s" % (n, n, text),
+    "long uptime": lambda n, text: b"[%d.%06d] %s" % (1234567 + n, n, text),
+    "caller": lambda n, text: b"[%5d.%06d][  T123] %s" % (n, n, text),
+    "dmesg -T": lambda n, text: b"[Sun Nov 22 09:%02d:%02d 2026] %s" % (n // 60, n % 60, text),
+    "dmesg -x": lambda n, text: b"kern  :warn  : [%5d.%06d] %s" % (n, n, text),
+    "level": lambda n, text: b"<4>[%5d.%06d] %s" % (n, n, text),
+    "level alone": lambda n, text: b"<4>" + text,
+    "journal": lambda n, text: b"Nov 22 09:%02d:%02d box kernel: %s" % (n // 60, n % 60, text),
+    "journal iso": lambda n, text: b"2026-11-22T09:%02d:%02d+0000 box kernel: %s" % (n // 60, n % 60, text),
+    "syslog": lambda n, text: b"Nov 22 09:00:00 box kernel: [%5d.%06d] %s" % (n, n, text),
+    "netconsole": lambda n, text: b"4,%d,%d,-,caller=T123;%s" % (n, n, text),
+    "netconsole, no caller": lambda n, text: b"4,%d,%d,-;%s" % (n, n, text),
+    "ktap": lambda n, text: b"# [%5d.%06d] %s" % (n, n, text),
+    "colours": lambda n, text: b"\x1b[32m[%5d.%06d] \x1b[0m\x1b[1m%s\x1b[0m" % (n, n, text),
+    "NUL": lambda n, text: b"\0[%5d.%06d] \0%s\0" % (n, n, text),
+    "dos": lambda n, text: b"[%5d.%06d] %s\r" % (n, n, text),
+    "two returns": lambda n, text: b"[%5d.%06d] %s\r\r" % (n, n, text),
+}
+
+
+@pytest.mark.parametrize("log", [CIRCULAR, NULL], ids=["circular", "null"])
+@pytest.mark.parametrize("shape", STAMPINGS)
+def test_stamps_make_no_difference(shape: str, log: bytes) -> None:
+    texts = _lines(log.replace(b"\r", b""))
+    (plain,) = parse(b"\n".join(texts))
+    (event,) = parse(b"\n".join(STAMPINGS[shape](number, text) for number, text in enumerate(texts, 1)))
+    for field in (
+        "kind",
+        "subtype",
+        "title",
+        "function",
+        "fingerprint",
+        "line",
+        "end_line",
+        "cpu",
+        "pid",
+        "comm",
+    ):
+        assert getattr(event, field) == getattr(plain, field), field
+    assert not event.truncated
+    assert event.raw.count("\n") == plain.raw.count("\n")
+
+
+def test_every_field_is_told() -> None:
+    (event,) = parse(NULL)
+    assert event.kind is Kind.OOPS
+    assert (event.subtype, event.function) == ("null_pointer", "guilty_null")
+    assert event.time is not None
+    assert (event.cpu, event.pid, event.comm) == (1, 40, "busybox")
+    assert event.raw.startswith("[")
+    assert NULL.split(b"\n")[event.line - 1].decode().rstrip("\r") == event.raw.split("\n")[0]
+    assert NULL.split(b"\n")[event.end_line - 1].decode().rstrip("\r") == event.raw.split("\n")[-1]
+
+
+def test_lines_may_end_with_returns_alone() -> None:
+    log = NULL.replace(b"\r", b"")
+    assert parse(log.replace(b"\n", b"\r")) == parse(log)
+    long = b"[    1.000000] boring\n" * 5000 + log
+    assert parse(long.replace(b"\n", b"\r")) == parse(long)
+
+
+def test_firmware_progress_does_not_count_as_lines() -> None:
+    log = b"loading\n" + b"".join(b"%d %%\r" % share for share in range(100)) + NULL
+    assert parse(log)[0].line == parse(b"loading\n" + NULL)[0].line
+
+
+def test_lines_of_a_megabyte() -> None:
+    long = b"x" * (1 << 20)
+    first, second = parse(NULL + b"\n" + long + b"BUG: \n" + long + b"\n" + NULL)
+    assert first.fingerprint == second.fingerprint
+    assert second.line == first.line + NULL.count(b"\n") + 3
+
+
+def test_binary_noise_between_reports() -> None:
+    noise = random.Random(1).randbytes(200_000)
+    events = parse(NULL + b"\n" + noise + b"\n" + NULL)
+    assert [event.kind for event in events] == [Kind.OOPS, Kind.OOPS]
+
+
+@pytest.mark.parametrize("share", range(5, 100, 5))
+def test_a_report_cut_anywhere_says_so(share: int) -> None:
+    """It has the same kind, and what it names stands in the whole report too."""
+    (whole,) = parse(NULL)
+    at = NULL.index(whole.raw.split("\n")[1].encode())
+    end = NULL.index(whole.raw.split("\n")[-1].encode())
+    (event,) = parse(NULL[: at + (end - at) * share // 100])
+    assert event.truncated
+    assert event.kind is whole.kind
+    assert event.function in (None, whole.function)
+
+
+def test_a_reboot_within_a_report() -> None:
+    (whole,) = parse(CIRCULAR)
+    half = b"\n".join(CIRCULAR.split(b"\n")[: whole.line + 20])
+    events = parse(half + b"\nU-Boot 2026.01\n[    0.000000] Linux version 6.12 (a@b)\n" + NULL)
+    assert [(event.kind, event.truncated) for event in events] == [(Kind.LOCKDEP, True), (Kind.OOPS, False)]
+    assert "Linux version" not in events[0].raw
+
+
+def test_events_come_as_soon_as_they_are_over() -> None:
+    reader = Reader()
+    given_at = [number for number, line in enumerate(NULL.splitlines(keepends=True), 1) if reader.feed(line)]
+    (event,) = parse(NULL)
+    assert given_at == [event.end_line]
+    assert reader.close() == []
+
+
+def test_memory_is_bounded() -> None:
+    """A stream of reports that nobody keeps, and of some that never end, needs but some megabytes."""
+    reader = Reader()
+    endless = b"[    5.000000][    T1]  f+0x1/0x2\n" * 3000
+    tracemalloc.start()
+    for _ in range(3):
+        reader.feed(NULL * 20)
+        reader.feed(b"[    5.000000][    T1] BUG: scheduling while atomic: a/1/0x2\n")
+        for _ in range(20):
+            reader.feed(endless)
+        reader.feed(b"\n" * 100_000 + b"x" * 1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 << 20
 
 
 NOISE = st.lists(
@@ -194,10 +330,10 @@ def test_cutting_the_input_anywhere_changes_nothing(data: st.DataObject) -> None
         st.sampled_from([CIRCULAR, NULL, b"x" * 20_000 + b"BUG: \n" + NULL, b"\n".join(data.draw(NOISE))])
     )
     cuts = sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=12)))
-    reader = Reader()
+    reader, events = Reader(), []
     for start, end in zip([0, *cuts], [*cuts, len(log)], strict=True):
-        reader.feed(log[start:end])
-    assert reader.close() == parse(log)
+        events += reader.feed(log[start:end])
+    assert events + reader.close() == parse(log)
 
 
 def test_time_is_linear() -> None:

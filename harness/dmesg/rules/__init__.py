@@ -7,7 +7,7 @@ belong here: how lines are cut, unstamped and gathered into reports.
 
 import re
 
-from harness.dmesg.rules import faults, locking, memory, percpu, sanitizers, stalls
+from harness.dmesg.rules import checks, faults, locking, memory, percpu, sanitizers, stalls
 from harness.dmesg.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     *sanitizers.RULES,
     *stalls.RULES,
     *faults.RULES,
+    *checks.RULES,
 )
 
 WORDS: tuple[bytes, ...] = tuple(sorted({word for rule in RULES for word in rule.words}))

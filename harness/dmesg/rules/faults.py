@@ -1,168 +1,276 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""WARN, BUG, oops, panic, and sleeping where one must not.
+"""WARN, BUG, oops, panic.
 
-Sources: `__warn()` and `vpanic()` in kernel/panic.c, lib/bug.c, `show_fault_oops()` in arch/x86/mm/fault.c
-and its kin in other architectures, `__die_header()` in arch/x86/kernel/dumpstack.c, `__die()` in
-arch/arm64/kernel/traps.c, `__might_resched()`, `__schedule_bug()`, `__cant_sleep()` in kernel/sched/core.c,
-kernel/locking/spinlock_debug.c, `slab_bug()` in mm/slub.c, `bad_page()` in mm/page_alloc.c.
+Sources: `__warn()` and `vpanic()` in kernel/panic.c, lib/bug.c, `show_fault_oops()` in arch/x86/mm/fault.c,
+`__die_header()` in arch/x86/kernel/dumpstack.c, `die_kernel_fault()` and `do_sea()` in arch/arm64/mm/fault.c,
+`__die()` in arch/arm64/kernel/traps.c, and their kin in the other architectures' traps.c and fault.c.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from harness.dmesg import stack
-from harness.dmesg.names import message
-from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
+from harness.dmesg.machinery import PANICKERS, WARNERS
+from harness.dmesg.names import function_name, message
+from harness.dmesg.rules import locking
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
 
-
-def _where(function: str | None) -> str:
-    return f" in {function}" if function else ""
+_WARNED_ABOUT = (
+    (re.compile(r"lib/refcount\.c$"), "refcount", "refcount bug"),
+    (re.compile(r"lib/debugobjects\.c$"), "odebug", "ODEBUG bug"),
+    (re.compile(r"lib/list_debug\.c$"), "list_corruption", "list corruption"),
+)
+"""By the file of a WARN: what it says of its caller."""
+_LOCKUP_SAID = re.compile(r"^Watchdog detected hard LOCKUP on cpu (\d+)", re.MULTILINE)
+"""Until 4.4, `watchdog_overflow_callback()` said this in a WARN or in a panic."""
 
 
 def _warning(found: Found) -> Findings:
+    """Read a WARN: its message stands between `cut here` and the headline, until 4.19 after it.
+
+    What lockdep doubts of itself and what the old watchdog found is told by that message alone.
+    """
+    near = "\n".join((*found.before, *found.texts[1:3]))
     match = found.match
-    function = stack.guilty(found.texts, first=(match["name"],))
     place = re.sub(r":\d+$", "", match["file"] or "")
-    title = f"WARNING{_where(function) or f' at {place}'}"
+    if locking.SELF_CHECK.search(near) or place.endswith("/lockdep.c"):
+        return locking.gave_up(found)
+    lockup = _LOCKUP_SAID.search(near)
+    named = function_name(match["name"] or "")
+    function = named if named and not WARNERS.match(named) else stack.guilty(found.text, first=(named,))
+    if lockup:
+        function = stack.guilty(found.text)
+        return Findings(
+            "", f"hard lockup{where(function)}", function, (function or "",), kind=Kind.HARD_LOCKUP
+        )
+    subtype, label = next(
+        ((name, said) for file, name, said in _WARNED_ABOUT if file.search(place)), ("", "WARNING")
+    )
+    title = label + (where(function) or f" at {place}")
     return Findings(
-        "", title, function, (function or place,), pid_of(match["pid"] or match["pid2"]), match["comm"],
+        subtype, title, function, (function or place,), pid_of(match["pid"] or match["pid2"]), match["comm"],
         pid_of(match["cpu"] or match["cpu2"]),
     )  # fmt: skip
 
 
+def _unwinder(found: Found) -> Findings:
+    """The unwinder warns once a boot, with one line, that it cannot follow a stack."""
+    name = found.match["name"]
+    function = stack.guilty("", first=(name,))
+    what = message(found.match["what"])
+    return Findings(
+        "unwinder", f"unwinder: {what}{where(function)}", function, ("unwinder", what),
+        pid_of(found.match["pid"]), found.match["comm"],
+    )  # fmt: skip
+
+
 def _kernel_bug(found: Found) -> Findings:
-    function = stack.guilty(found.texts, first=(found.match["name"],))
     place = found.match["file"] or ""
-    return Findings("", f"kernel BUG{_where(function) or f' at {place}'}", function, (function or place,))
+    first = function_name(found.match["name"] or "")
+    function = stack.guilty(found.text, first=(first,))
+    copied = place.endswith("mm/usercopy.c")
+    label = "bad usercopy" if copied else "kernel BUG"
+    title = label + (where(function) or f" at {place}")
+    return Findings("usercopy" if copied else "", title, function, (function or place,))
 
 
 _OOPS_SORTS = (
-    (re.compile(r"NULL pointer dereference", re.I), "null_pointer", "NULL pointer dereference"),
+    (r"NULL pointer|null pointer", "null_pointer", "NULL pointer dereference"),
+    (r"general protection", "general_protection", "general protection fault"),
+    (r"divide error|divide exception|division by 0|Integer overflow", "divide_error", "divide error"),
+    (r"double fault", "double_fault", "double fault"),
     (
-        re.compile(r"paging request|page fault|data access|instruction fetch|pagetable|page table", re.I),
-        "page_fault",
-        "page fault",
-    ),
-    (re.compile(r"general protection", re.I), "general_protection", "general protection fault"),
-    (re.compile(r"divide error", re.I), "divide_error", "divide error"),
-    (re.compile(r"double fault", re.I), "double_fault", "double fault"),
-    (
-        re.compile(r"stack guard|stack segment|stack overflow|Insufficient stack", re.I),
+        r"stack guard|stack segment|stack overflow|Stack Overflow|Insufficient stack|kernel stack pointer",
         "stack",
         "stack fault",
     ),
+    (r"CFI|control protection|BTI|FPAC|GCS", "control_flow", "control flow violation"),
     (
-        re.compile(r"invalid opcode|illegal operation|undefined instr|Illegal instr", re.I),
+        r"invalid opcode|illegal (?:operation|instruction)|Illegal instr|undefined instr|Undefined instr"
+        r"|Reserved instr|Exception in kernel mode",
         "invalid_opcode",
         "invalid opcode",
     ),
-    (re.compile(r"abort|SError|bus error", re.I), "external_abort", "external abort"),
+    (r"abort|Abort|SError|bus error|Bus Error|[Mm]achine [Cc]heck", "external_abort", "external abort"),
+    (r"alignment|unaligned|misaligned", "alignment", "alignment fault"),
+    (
+        r"paging|page fault|TLB miss|data access|instruction fetch|page ?table|kernel access|bad area"
+        r"|address|pointer|memory",
+        "page_fault",
+        "page fault",
+    ),
 )
+_SORT = re.compile("|".join(f"(?P<s{at}>{sort[0]})" for at, sort in enumerate(_OOPS_SORTS)))
+
+
+def _oops_sort(text: str) -> tuple[str, str]:
+    """Sort by the headline, then by the die line, where `Unable to handle kernel access` says too little."""
+    head = text.partition("\n")[0]
+    count = text.find("[#", len(head))
+    die = text[text.rfind("\n", 0, count) + 1 : count] if count >= 0 else ""
+    for line in (head, die[:200]):
+        found = _SORT.search(line)
+        if found and found.lastgroup:
+            return _OOPS_SORTS[int(found.lastgroup[1:])][1:]
+    return "", "oops"
 
 
 def _oops(found: Found) -> Findings:
-    """Sort by the headline, then by the die line, where `Unable to handle kernel access` alone says too
-    little.
-    """
-    function = stack.guilty(found.texts)
-    for text in found.texts[:12]:
-        for pattern, subtype, label in _OOPS_SORTS:
-            if pattern.search(text):
-                return Findings(subtype, f"{label}{_where(function)}", function, (function or "",))
-    return Findings("", f"oops{_where(function)}", function, (function or "",))
+    function = stack.guilty(found.text)
+    subtype, label = _oops_sort(found.text)
+    return Findings(subtype, f"{label}{where(function)}", function, (function or "",))
+
+
+_DIED_OF = (
+    (re.compile(r"Oops - BUG|[Kk]ernel (?:BUG|bug)"), Kind.BUG, "kernel BUG"),
+    (re.compile(r"KASAN$|Oops - KASAN"), Kind.KASAN, "KASAN: invalid access"),
+    (re.compile(r"UBSAN: "), Kind.UBSAN, "UBSAN: trap"),
+)
+"""By the reason that the die line names: what a trap instruction was put there for."""
+
+
+def _died(found: Found) -> Findings:
+    """Read a report of which the die line is the headline."""
+    reason = found.match["what"] or ""
+    function = stack.guilty(found.text)
+    for pattern, kind, label in _DIED_OF:
+        if pattern.search(reason):
+            return Findings("", f"{label}{where(function)}", function, (function or "",), kind=kind)
+    findings = _oops(found)
+    if found.before and findings.subtype == "invalid_opcode":  # `cut here`, and the BUG's own line is lost
+        return dataclasses.replace(findings, subtype="", title=f"kernel BUG{where(function)}", kind=Kind.BUG)
+    return findings
 
 
 def _panic(found: Found) -> Findings:
     what = found.match["what"].strip()
-    return Findings("", f"panic: {what}", stack.guilty(found.texts), (message(what),))
-
-
-def _sleep(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.SLEEPERS)
-    text = found.match[0]
-    subtype, label = "sleeping", "sleeping function called from invalid context"
-    if "scheduling" in text:
-        subtype, label = "scheduling", "scheduling while atomic"
-    elif "assuming" in text:
-        subtype, label = "assuming", text.removeprefix("BUG: ").rstrip()
-    comm, pid = found.match["comm"], found.match["pid"]
-    for line in found.texts[1:3]:
-        named = re.search(r"pid: (\d+), name: (.*)$", line)
-        if named:
-            pid, comm = named[1], named[2]
-    return Findings(subtype, f"{label}{_where(function)}", function, (function or "",), pid_of(pid), comm)
-
-
-_BUG_NAMES = (
-    (re.compile(r"spinlock|rwlock"), "spinlock"),
-    (re.compile(r"Bad (?:page|rss|swap)|non-zero pgtables|mempool element"), "bad_page"),
-    (re.compile(r"using \w*(?:smp_processor_id|__this_cpu)"), "preemptible"),
-    (re.compile(r"workqueue leaked"), "workqueue_leak"),
-)
-
-
-def _bug(found: Found) -> Findings:
-    function = stack.guilty(found.texts)
-    what = message(
-        re.sub(r"( (?:on CPU#|in process|code: |at 0x|: \S+/).*|[!:,.] .*)", "", found.match["what"])
+    lockup = re.match(r"Watchdog detected hard LOCKUP on cpu (\d+)", what)
+    if lockup:
+        function = stack.guilty(found.text)
+        title = f"hard lockup{where(function)}"
+        return Findings("", title, function, (function or "",), cpu=pid_of(lockup[1]), kind=Kind.HARD_LOCKUP)
+    corrupted = re.match(r"stack-protector: .* corrupted in: (?P<name>[\w.$]+)\+0x", what)
+    first = corrupted["name"] if corrupted else None
+    function = stack.guilty(found.text, PANICKERS, first=(first,))
+    return Findings(
+        "", f"panic: {message(what)}", function, (message(re.sub(r": .*", "", what)), function or "")
     )
-    subtype = next((name for pattern, name in _BUG_NAMES if pattern.search(found.match["what"])), "")
-    return Findings(subtype, f"BUG: {what}{_where(function)}", function, (what, function or ""))
 
 
-def _slab(found: Found) -> Findings:
-    what = message(found.match["what"])
-    cache = found.match["cache"]
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
-    return Findings("slab", f"slab {cache}: {what}", function, (cache, what))
-
-
+_NAME = r"[A-Za-z_$.][\w.$]*"
 _WARNING = re.compile(
-    r"WARNING: (?:CPU: (?P<cpu>\d+) PID: (?P<pid>\d+) )?(?=(?:\S+:\d+ )?at )"
-    r"(?:at )?(?P<file>[\w./+-]+:\d+)?(?: at )?(?:at )?(?: ?(?P<name>[A-Za-z_$.][\w.$]*)\+0x\S*)?"
-    r"(?:, CPU#(?P<cpu2>\d+): (?P<comm>.{1,32})/(?P<pid2>\d+)$)?"
+    rf"""
+    (?: WARNING:[ ](?:CPU:[ ](?P<cpu>\d+)[ ]PID:[ ](?P<pid>\d+)[ ]at[ ]
+      | (?:at[ ])?(?=[^\s:]+\.\w\w?:\d+(?:[ ]at[ ]|$)
+                   | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
+    | Badness[ ]at[ ]
+    )
+    (?P<file>[^\s:]+:\d+)?(?:[ ]?at)?(?:[ ]?(?P<name>{_NAME})\+0x\S*)?
+    (?:,[ ]CPU\#(?P<cpu2>\d+):[ ](?P<comm>.{{1,32}})/(?P<pid2>\d+)$)?
+    """,
+    re.VERBOSE,
 )
+"""`WARNING: at FILE:LINE FUNCTION()` until 3.11, `WARNING: FILE:LINE at FUNCTION, ...` in 7.2."""
+_UNWINDER = re.compile(
+    r"WARNING: (?P<what>kernel stack (?:regs|frame pointer)|can't access (?:iret )?registers"
+    r"|can't dereference (?:iret )?registers|stack going in the wrong direction|stack recursion)"
+    r"(?: at \S+ in (?P<comm>.{1,32}?):(?P<pid>\d+) has bad|.{0,60}? at (?P<name>[A-Za-z_$.][\w.$]*)\+0x)?"
+)
+_KERNEL_BUG = re.compile(
+    r"[Kk]ernel (?:BUG|bug) at (?:(?P<file>[^\s:]+):\d+!?|(?P<name>[A-Za-z_$.][\w.$]*)\+0x|\S)"
+    r"|BUG: failure at (?P<f>\S+)"
+)
+_FAULT = re.compile(
+    r"""(?:BUG:[ ])?(?:CPU[ ]\d+[ ])?(?:
+      [Uu]nable[ ]to[ ]handle[ ](?:kernel|page[ ]fault|unknown[ ]paging|exception[ ]at|\S+[ ]page)\b
+    | [Kk]ernel[ ]NULL[ ]pointer[ ]dereference
+    )
+    | BUG:[ ](?:\w+[ ])?stack[ ]guard[ ]page[ ]was[ ]hit | BUG:[ ][Uu]ser[ ](?:stack|access)
+    | (?:traps:[ ])?PANIC:[ ](?:double[ ]fault|early[ ]exception)
+    | Bad[ ]mode[ ]in[ ].{1,40}[ ]handler[ ]detected
+    | SError[ ]Interrupt[ ]on[ ]CPU\d | Unhandled[ ].{1,60}[ ]exception[ ]on[ ]CPU\d+,[ ]ESR
+    | Insufficient[ ]stack[ ]space[ ]to[ ]handle[ ]exception
+    | (?:Data|Instruction)[ ]bus[ ]error,[ ]epc[ ]==
+    """,
+    re.VERBOSE,
+)
+"""Faults of the kernel itself."""
+_ANY_FAULT = re.compile(
+    r"""Unhandled[ ](?:fault|prefetch[ ]abort):[ ] | Synchronous[ ]External[ ]Abort:[ ]
+    | .{1,60}:[ ]Code=\d+[ ]\(.{1,60}\)[ ]at[ ]addr[ ] | .{1,32}:[ ]Corrupted[ ]page[ ]table[ ]at[ ]address[ ]
+    """,
+    re.VERBOSE,
+)
+"""Faults of the kernel or of a process: registers or a die line follow only for the kernel."""
+_COUNT = r" ?\[#\d+\](?: |:|$)"
 _DIE = re.compile(
-    r"(?:\w+: )?(?P<what>\S.*?)(?:: (?:0x)?[0-9a-f]{1,16})?(?:, sig: \d+| ilc:\d)? ?\[#\d+\](?: |:|$)"
-    r"|Oops \[#\d+\]"
+    r"""(?:.{1,16}\(\d+\):[ ])?(?P<what>(?:
+      Oops | Internal[ ]error | [Kk]ernel[ ](?:BUG|bug) | segment-related | general[ ]protection[ ]fault
+    | invalid[ ](?:opcode|TSS) | divide[ ]error | double[ ]fault | stack[ ](?:segment|guard[ ]page)
+    | segment[ ]not[ ]present | alignment[ ]check | int3 | debug: | bounds | overflow: | coprocessor
+    | device[ ]not[ ]available
+    | (?:fpu|simd)[ ]exception | iret[ ]exception | kernel[ ]stack[ ]overflow | Bad[ ]pagetable
+    | control[ ]protection | unexpected[ ]\# | Split[ ]lock | virtualization[ ]exc | VMM[ ]Comm
+    | (?:illegal|privileged|special)[ ]op | monitor[ ]event | \S+(?:[ ]\S+)?[ ]exception:
+    | Unhandled[ ]kernel | Reserved[ ]instr | FP[ ]exception | Kernel[ ]\w+[ ]access
+    )[^\[]{0,160}?)"""
+    + _COUNT.replace(" ", "[ ]"),
+    re.VERBOSE,
 )
+"""The line that counts the oopses of a boot, with a reason that no one else prints."""
+_ANY_DIE = re.compile(r"(?P<what>\S[^\[]{2,120}?)" + _COUNT)
 
 RULES = (
+    Rule(Kind.WARNING, _WARNING, (b"WARNING: ", b"Badness "), _warning, End.TRACE_MARK, _LOCKUP_SAID),
     Rule(
         Kind.WARNING,
-        _WARNING,
+        _UNWINDER,
         (b"WARNING: ",),
-        _warning,
-        End.TRACE_MARK,
+        _unwinder,
+        End.LINE,
+        complete=lambda found: True,
+        minor=True,
     ),
     Rule(
         Kind.BUG,
-        re.compile(
-            r"(?:Kernel BUG|kernel BUG|kernel bug) at "
-            r"(?:(?P<file>\S+?):\d+!|(?P<name>[\w.$]+)\+0x|\S)"
-            r"|BUG: failure at (?P<f>\S+)"
-        ),
-        (b"BUG",),
+        _KERNEL_BUG,
+        (b"ernel BUG at ", b"ernel bug at ", b"BUG: failure at "),
         _kernel_bug,
         End.TRACE_MARK,
         leads_to_die=True,
     ),
     Rule(
         Kind.OOPS,
-        re.compile(
-            r"(?:BUG: )?(?:CPU \d+ )?"
-            r"(?:[Uu]nable to handle (?:kernel|page fault|unknown|\S+ page)\b"
-            r"|[Kk]ernel NULL pointer dereference)"
-            r"|BUG: .*stack guard page was hit|BUG: [Uu]ser (?:stack|access)|(?:traps: )?PANIC: double fault"
+        _FAULT,
+        (
+            b"nable to handle ", b"NULL pointer dereference", b"BUG: User ", b"BUG: user ",
+            b"stack guard page was hit", b"PANIC: double fault", b"PANIC: early exception", b"Bad mode in ",
+            b"SError Interrupt", b" exception on CPU", b"Insufficient stack", b"bus error, epc",
         ),
-        (b"BUG", b"nable to ", b"PANIC: double fault"),
         _oops,
         End.TRACE_MARK,
         leads_to_die=True,
     ),
-    Rule(Kind.OOPS, _DIE, (b"[#",), _oops, End.TRACE_MARK, is_die=True),
+    Rule(
+        Kind.OOPS,
+        _ANY_FAULT,
+        (
+            b"Unhandled fault: ",
+            b"Unhandled prefetch",
+            b" External Abort: ",
+            b": Code=",
+            b"Corrupted page table",
+        ),
+        _oops,
+        End.TRACE_MARK,
+        leads_to_die=True,
+        needs_evidence=True,
+    ),
+    Rule(Kind.OOPS, _DIE, (b"[#",), _died, End.TRACE_MARK, is_die=True),
+    Rule(Kind.OOPS, _ANY_DIE, (b"[#",), _died, End.TRACE_MARK, is_die=True, needs_evidence=True),
     Rule(
         Kind.PANIC,
         re.compile(r"Kernel panic - not syncing(?:: ?| - ?|$)(?P<what>.*)"),
@@ -171,41 +279,4 @@ RULES = (
         End.TRACE_MARK,
         complete=lambda found: True,
     ),
-    Rule(
-        Kind.ATOMIC_SLEEP,
-        re.compile(
-            r"BUG: (?:sleeping function called from i(?:nvalid|llegal) context"
-            r"|assuming (?:atomic|non migratable) context"
-            r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
-        ),
-        (b"BUG",),
-        _sleep,
-    ),
-    Rule(
-        Kind.BUG,
-        re.compile(r"BUG:? (?P<cache>[\w-]+) ?\((?:Not tainted|Tainted.*?|[ A-Z]{5,40})\): (?P<what>.*)"),
-        (b"BUG",),
-        _slab,
-        complete=lambda found: len(found.texts) > 3,
-    ),
-    Rule(
-        Kind.BUG,
-        re.compile(
-            r"(?:\w+: )?BUG: "
-            r"(?P<what>(?:spinlock|rwlock|Bad page|Bad rss-counter|Bad swap|non-zero pgtables"
-            r"|mempool element|using \w+"
-            r"|workqueue leaked|arch topology).*)"
-        ),
-        (b"BUG",),
-        _bug,
-        complete=lambda found: True,
-    ),
-    # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
-    Rule(
-        Kind.BUG,
-        re.compile(r"BUG: (?!unable|KASAN|KCSAN|KMSAN|KFENCE|memory leak|MAX_)(?P<what>\S.*)"),
-        (b"BUG",),
-        _bug,
-        needs_evidence=True,
-    ),
-)
+)  # fmt: skip

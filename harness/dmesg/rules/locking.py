@@ -8,56 +8,46 @@ frame `[ INFO: ... ]` or `[ BUG: ... ]` where `WARNING: ` stands now.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from harness.dmesg import stack
 from harness.dmesg.lockdep import LockdepModel, read_model
+from harness.dmesg.machinery import PRIMITIVES
 from harness.dmesg.names import message
-from harness.dmesg.rules.rule import End, Findings, Found, Rule
+from harness.dmesg.rules.rule import Findings, Found, Rule, where
 from harness.words import Kind
 
-
-def _arrow(names: tuple[str, ...]) -> str:
-    return " -> ".join(names)
+_LAST_STACK = "\nstack backtrace:"
 
 
-def _function(model: LockdepModel, found: Found) -> str | None:
+def _whole(found: Found) -> bool:
+    """Tell whether the report's last part is there: the stack of the task that was stopped."""
+    at = found.text.find(_LAST_STACK)
+    return at >= 0 and stack.has_frames(found.text, at + 1)
+
+
+def _taker(model: LockdepModel, found: Found) -> str | None:
     """Name who took the lock, by the return address that lockdep kept.
 
     Else the first guilty frame of the final stack.
     """
     taken = model.acquiring.function if model.acquiring else None
-    last = next((at for at, text in enumerate(found.texts) if text.startswith("stack backtrace:")), 0)
-    return stack.guilty(found.texts[last:], first=(taken,))
+    if taken and not PRIMITIVES.match(taken):
+        return taken
+    return _stopped(model, found)
 
 
-def _findings(
-    subtype: str,
-    label: str,
-    locks: Callable[[LockdepModel], tuple[str, ...]],
-    *,
-    cyclic: bool = False,
-) -> Callable[[Found], Findings]:
-    """Make the reader of a report whose identity is its locks."""
+def _stopped(_model: LockdepModel, found: Found) -> str | None:
+    """Name who was stopped by lockdep: the first guilty frame of the final stack."""
+    return stack.guilty(found.text, start=max(found.text.find(_LAST_STACK), 0))
 
-    def read(found: Found) -> Findings:
-        model = read_model(found.texts)
-        names = locks(model)
-        said = _arrow(names) if cyclic else ", ".join(names)
-        function = _function(model, found)
-        return Findings(
-            subtype,
-            f"{label}: {said}" if names else label,
-            function,
-            names,
-            model.pid,
-            model.comm,
-            cycle=names if cyclic else (),
-            lockdep=model,
-        )
 
-    return read
+def _holder(model: LockdepModel, found: Found) -> str | None:
+    """Name who took the first of the locks that are still held."""
+    return model.held[0].function if model.held else _stopped(model, found)
 
 
 def _acquired(model: LockdepModel) -> tuple[str, ...]:
@@ -80,150 +70,256 @@ def _recursive(model: LockdepModel) -> tuple[str, ...]:
     return names
 
 
-def _suspicious_rcu(found: Found) -> Findings:
-    """The sentence under the headline names place and check.
+_Locks = Callable[[LockdepModel], tuple[str, ...]]
+_Blame = Callable[[LockdepModel, Found], str | None]
 
-    The guilty frame is stable where line numbers are not.
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """One report of lockdep: the sentence of its headline, its title, which locks and whose function tell it.
+
+    The locks of a `cyclic` one are its cycle. `whole` tells whether all was printed.
     """
-    model = read_model(found.texts)
-    function = _function(model, found)
-    place = ""
-    for text in found.texts[1:8]:
-        said = re.match(r"(?P<file>[\w./-]+):\d+ (?P<what>\S.*)", text)
-        if said:
-            place = said["file"]
-            break
-    where = f" in {function}" if function else f" in {place}" if place else ""
-    return Findings(
-        "suspicious_rcu",
-        f"suspicious RCU usage{where}",
-        function,
-        (function or place,),
-        model.pid,
-        model.comm,
-        lockdep=model,
-    )
+
+    subtype: str
+    sentence: str
+    label: str
+    locks: _Locks
+    blame: _Blame = _taker
+    cyclic: bool = False
+    whole: Callable[[Found], bool] = _whole
+
+    def read(self, found: Found) -> Findings:
+        """Make the findings. A cycle that was cut off is none: what is known of it stands in its place."""
+        model = read_model(found.text)
+        names = self.locks(model)
+        function = self.blame(model, found)
+        whole = not self.cyclic or self.subtype == "circular" or self.whole(found)
+        if names and whole:
+            identity = (self.subtype, *names)
+        else:
+            known = (*_acquired(model), model.holding.lock.name if model.holding else "", function or "")
+            identity = (self.subtype, "", *known)
+        said = (" -> " if self.cyclic else ", ").join(names)
+        title = f"{self.label}: {said}" if names else self.label + where(function)
+        cycle = names if self.cyclic and whole else ()
+        return Findings(
+            self.subtype, title, function, identity, model.pid, model.comm, cycle=cycle, lockdep=model
+        )
 
 
-def _by_function(subtype: str, label: str) -> Callable[[Found], Findings]:
-    def read(found: Found) -> Findings:
-        function = stack.guilty(found.texts)
-        where = f" in {function}" if function else ""
-        return Findings(subtype, f"{label}{where}", function, (function or "",), lockdep=LockdepModel())
-
-    return read
+def _nobody(_model: LockdepModel) -> tuple[str, ...]:
+    return ()
 
 
-def _gave_up(found: Found) -> Findings:
+_RCU_PLACE = re.compile(r"^(?P<file>[\w./-]+):\d+ \S", re.MULTILINE)
+
+
+class _Rcu(_Sort):
+    """The sentence under the headline names place and check; the guilty frame is stable, its line is not."""
+
+    def read(self, found: Found) -> Findings:
+        """Make the findings; without frames, the place's file tells what is known."""
+        model = read_model(found.text)
+        function = _stopped(model, found)
+        place = _RCU_PLACE.search(found.text, 0, 1000)
+        at = function or (place["file"] if place else "")
+        return Findings(
+            self.subtype, f"{self.label}{where(at)}", function, (self.subtype, at), model.pid, model.comm,
+            lockdep=model,
+        )  # fmt: skip
+
+
+SELF_CHECK = re.compile(r"^(?:DEBUG_LOCKS_WARN_ON\(|lockdep bfs error:|hm#[12], depth:)", re.MULTILINE)
+"""What a WARN of lockdep itself says before or after its headline."""
+
+
+def gave_up(found: Found) -> Findings:
     """Lockdep turned itself off: whatever follows in this boot was not checked."""
-    said = found.match[0]
+    said = found.match[0].removeprefix("BUG: ")
+    function = stack.guilty(found.text)
     if said.startswith("WARNING"):
-        said = next((text for text in (*found.before, *found.texts[1:4]) if SELF_CHECK.match(text)), said)
-    said = message(said.removeprefix("BUG: "))
+        near = "\n".join((*found.before, *found.texts[1:4]))
+        doubt = re.search(rf"{SELF_CHECK.pattern}.*", near, re.MULTILINE)
+        said = doubt[0] if doubt else f"WARNING{where(found.match['name'])}"
+    said = message(said)
     return Findings(
         "lockdep_bug",
         f"lockdep is off: {said}",
-        stack.guilty(found.texts),
-        (said,),
+        function,
+        ("lockdep_bug", said),
         lockdep=LockdepModel(),
+        kind=Kind.LOCKDEP,
     )
 
 
-SELF_CHECK = re.compile(r"DEBUG_LOCKS_WARN_ON\(|lockdep bfs error:|hm#[12], depth:")
-"""What a WARN of lockdep itself says before or after its headline."""
+_SORTS = (
+    _Sort(
+        "circular",
+        r"possible circular locking dependency detected",
+        "possible circular locking",
+        LockdepModel.circle,
+        cyclic=True,
+    ),
+    _Sort(
+        "recursive",
+        r"possible recursive locking detected",
+        "possible recursive locking",
+        _recursive,
+        cyclic=True,
+    ),
+    _Sort(
+        "irq_inversion",
+        r"possible irq lock inversion dependency detected",
+        "possible irq lock inversion",
+        LockdepModel.path,
+        cyclic=True,
+    ),
+    _Sort(
+        "irq_order",
+        r"[\w-]+-safe -> [\w-]+-unsafe lock order detected",
+        "irq-safe to irq-unsafe lock order",
+        LockdepModel.path,
+        cyclic=True,
+    ),
+    _Sort("inconsistent_state", r"inconsistent lock state", "inconsistent lock state", _acquired),
+    _Sort("wait_context", r"[Ii]nvalid wait context", "invalid wait context", _acquired),
+    _Sort("unlock_balance", r"bad unlock balance detected", "bad unlock balance", _acquired),
+    _Sort("contention", r"bad contention detected", "bad contention", _acquired),
+    _Rcu("suspicious_rcu", r"suspicious (?:rcu_\w+\(\)|RCU) usage", "suspicious RCU usage", _nobody),
+    _Sort("lock_freed", r"held lock freed", "held lock freed", _acquired, _stopped),
+    _Sort(
+        "held_returning_to_user",
+        r"lock held when returning to user space",
+        "lock held when returning to user space",
+        _held,
+        _holder,
+        whole=lambda found: re.search(r"\n\s*#\d+: ", found.text) is not None,
+    ),
+    _Sort(
+        "still_held",
+        r"(?:.{1,32}/\d+ still has locks held|(?:.{1,32}/\d+, )?lock held at task exit)",
+        "task still has locks held",
+        _held,
+        _stopped,
+    ),
+    _Sort("nested_not_taken", r"Nested lock was not taken", "nested lock was not taken", _nested),
+    _Sort(
+        "rtmutex_deadlock",
+        r"circular locking deadlock detected",
+        "circular rtmutex deadlock",
+        _nobody,
+        _stopped,
+    ),
+    _Sort("chain_key_collision", r"chain_key collision", "lockdep chain key collision", _nobody, _stopped),
+    _Sort(
+        "non_static_key",
+        r"trying to register non-static key",
+        "lock with a non-static key",
+        _nobody,
+        _stopped,
+        whole=lambda found: found.has_frames,
+    ),
+)
+_BY_NAME = {sort.subtype: sort for sort in _SORTS}
 
-_FRAMED = r"(?:WARNING: |\[ (?:INFO|BUG): |INFO: )"
+
+def _sort(found: Found) -> _Sort:
+    return _BY_NAME[found.match.lastgroup or ""]
 
 
-def _complete(found: Found) -> bool:
-    at = next((at for at, text in enumerate(found.texts) if text.startswith("stack backtrace:")), None)
-    return at is not None and any(stack.frame(text) for text in found.texts[at:])
+_INSIDE = (
+    r"(?P<circular>.{1,32}/\d+ is trying to acquire lock:$)"
+    r"|(?P<irq_order>.{1,32}/\d+ \[HC.{1,40}\] is trying to acquire:$)"
+    r"|(?P<inconsistent_state>inconsistent \{[\w-]{4,24}\} -> \{[\w-]{4,24}\} usage)"
+    r"|(?P<irq_inversion>.{1,32}/\d+ just changed the state of lock:$)"
+    r"|(?P<wait_context>.{1,32}/\d+ is trying to lock:$)"
+    r"|(?P<unlock_balance>.{1,32}/\d+ is trying to release lock \()"
+    r"|(?P<lock_freed>.{1,32}/\d+ is freeing memory \S+, with a lock still held there!)"
+    r"|(?P<suspicious_rcu>[\w./-]{1,200}:\d+ suspicious rcu_\w+\(\) usage!)"
+    r"|(?P<non_static_key>[Tt]he code is fine but needs lockdep annotation)"
+)
+"""The first sentence below each headline: all there is where a log begins, or was damaged, in between."""
+_DEPENDS = re.compile(
+    r"^(?:which lock already depends on|the existing dependency chain|-> #\d)", re.MULTILINE
+)
+_NOT_NESTED = re.compile(r"^but this task is not holding:", re.MULTILINE)
 
 
-def _held_complete(found: Found) -> bool:
-    return any(re.match(r"\s*#\d+: ", text) for text in found.texts)
-
-
-def _rule(
-    text: str, read: Callable[[Found], Findings], complete: Callable[[Found], bool] = _complete
-) -> Rule:
-    return Rule(
-        Kind.LOCKDEP, re.compile(_FRAMED + text), (b"WARNING: ", b"INFO: ", b"BUG"), read, complete=complete
-    )
+def _beheaded(found: Found) -> Findings:
+    """Read a report without its headline; two sentences are common to two reports each."""
+    sort = _sort(found)
+    if sort.subtype == "circular" and not _DEPENDS.search(found.text):
+        sort = _BY_NAME["recursive"]
+    elif sort.subtype == "wait_context" and _NOT_NESTED.search(found.text):
+        sort = _BY_NAME["nested_not_taken"]
+    findings = sort.read(Found(found.match, "\n" + found.text, found.before))
+    return dataclasses.replace(findings, truncated=True)
 
 
 RULES = (
-    _rule(
-        r"possible circular locking dependency detected",
-        _findings("circular", "possible circular locking", LockdepModel.circle, cyclic=True),
-    ),
-    _rule(
-        r"possible recursive locking detected",
-        _findings("recursive", "possible recursive locking", _recursive, cyclic=True),
-    ),
-    _rule(
-        r"possible irq lock inversion dependency detected",
-        _findings("irq_inversion", "possible irq lock inversion", LockdepModel.path, cyclic=True),
-    ),
-    _rule(
-        r"\w+-safe -> \w+-unsafe lock order detected",
-        _findings("irq_order", "irq-safe to irq-unsafe lock order", LockdepModel.path, cyclic=True),
-    ),
-    _rule(
-        r"inconsistent lock state",
-        _findings("inconsistent_state", "inconsistent lock state", _acquired),
-    ),
-    _rule(
-        r"Invalid wait context",
-        _findings("wait_context", "invalid wait context", _acquired),
-    ),
-    _rule(
-        r"bad unlock balance detected",
-        _findings("unlock_balance", "bad unlock balance", _acquired),
-    ),
-    _rule(
-        r"bad contention detected",
-        _findings("contention", "bad contention", _acquired),
-    ),
-    _rule(r"suspicious (?:rcu_\w+\(\)|RCU) usage", _suspicious_rcu),
-    _rule(r"suspicious rcu_\w+\(\) usage", _suspicious_rcu),
-    _rule(r"held lock freed", _findings("lock_freed", "held lock freed", _acquired)),
-    _rule(
-        r"lock held (?:when returning to user space|at task exit)",
-        _findings("held_returning_to_user", "lock held when returning to user space", _held),
-        _held_complete,
-    ),
-    _rule(
-        r".{1,40}/\d+ still has locks held",
-        _findings("still_held", "task still has locks held", _held),
-    ),
-    _rule(
-        r"Nested lock was not taken",
-        _findings("nested_not_taken", "nested lock was not taken", _nested),
-    ),
-    _rule(
-        r"circular locking deadlock detected",
-        _by_function("rtmutex_deadlock", "circular rtmutex deadlock"),
-    ),
-    _rule(
-        r"chain_key collision",
-        _by_function("chain_key_collision", "lockdep chain key collision"),
-    ),
-    _rule(
-        r"trying to register non-static key",
-        _by_function("non_static_key", "lock with a non-static key"),
-        lambda found: found.has_frames,
+    # One expression for all: lines with its words are looked at often.
+    Rule(
+        Kind.LOCKDEP,
+        re.compile(
+            r"(?:WARNING: |\[ (?:INFO|BUG): |INFO: )(?:"
+            + "|".join(f"(?P<{sort.subtype}>{sort.sentence})" for sort in _SORTS)
+            + ")"
+        ),
+        (
+            b"possible circular lock",
+            b"possible recursive lock",
+            b"possible irq lock",
+            b"-unsafe lock order",
+            b"inconsistent lock state",
+            b"nvalid wait context",
+            b"bad unlock balance",
+            b"bad contention",
+            b"suspicious RCU",
+            b"suspicious rcu_",
+            b"held lock freed",
+            b"lock held when",
+            b"lock held at task",
+            b"still has locks held",
+            b"Nested lock was",
+            b"circular locking deadlock",
+            b"chain_key collision",
+            b"register non-static",
+        ),
+        lambda found: _sort(found).read(found),
+        complete=lambda found: _sort(found).whole(found),
     ),
     Rule(
         Kind.LOCKDEP,
         re.compile(
             r"BUG: (?:MAX_[A-Z_]+ too low!|looking up invalid subclass: \d+|key \S+ has not been registered!)"
         ),
-        (b"BUG",),
-        _gave_up,
-        absorbs=re.compile(r"WARNING: .*kernel/locking/lockdep\.c"),
+        (b"BUG: MAX_", b"invalid subclass: ", b"has not been registered!"),
+        gave_up,
+        absorbs=re.compile(r"WARNING: .*lockdep\.c"),
+    ),
+    Rule(
+        Kind.LOCKDEP,
+        re.compile(_INSIDE),
+        (
+            b" is trying to acquire",
+            b"inconsistent {",
+            b" just changed the state of",
+            b" is trying to lock:",
+            b" is trying to release lock",
+            b"with a lock still held there",
+            b" suspicious rcu_",
+            b"needs lockdep annotation",
+        ),
+        _beheaded,
+        minor=True,
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.LOCKDEP,
+        re.compile(r"(?P<held_returning_to_user>.{1,32}/\d+ is leaving the kernel with locks still held!)"),
+        (b" with locks still held",),
+        _beheaded,
+        minor=True,
     ),
 )
-
-GAVE_UP = Rule(Kind.LOCKDEP, re.compile(r"WARNING: .*"), (b"WARNING: ",), _gave_up, End.TRACE_MARK)
-"""Takes the place of the warning rule when `SELF_CHECK` stands next to the headline of a WARN."""

@@ -10,23 +10,20 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.names import message
-from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
 
 
-def _where(function: str | None) -> str:
-    return f" in {function}" if function else ""
-
-
 def _page(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     stalled = "stall" in found.match["what"]
     what = "stall" if stalled else "failure"
     order = found.match["order"]
     return Findings(
         "stall" if stalled else f"order_{order}",
-        f"page allocation {what}, order {order}{_where(function)}",
+        f"page allocation {what}, order {order}{where(function)}",
         function,
         (function or "",),
         comm=found.match["comm"],
@@ -34,14 +31,14 @@ def _page(found: Found) -> Findings:
 
 
 def _slab(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
-    return Findings("slab", f"slab allocation failure{_where(function)}", function, (function or "",))
+    function = stack.guilty(found.text, ALLOCATORS)
+    return Findings("slab", f"slab allocation failure{where(function)}", function, (function or "",))
 
 
 def _vmalloc(found: Found) -> Findings:
-    function = stack.guilty(found.texts, stack.ALLOCATORS)
+    function = stack.guilty(found.text, ALLOCATORS)
     what = message(found.match["what"])
-    title = f"vmalloc failure{_where(function)}"
+    title = f"vmalloc failure{where(function)}"
     return Findings("", title, function, (function or what,), comm=found.match["comm"])
 
 
@@ -49,13 +46,13 @@ def _oom(found: Found) -> Findings:
     """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
     last = next((text for text in reversed(found.texts) if "illed process" in text), "")
     killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
-    memcg = "emory cgroup out of memory" in last or any("CONSTRAINT_MEMCG" in text for text in found.texts)
+    memcg = "emory cgroup out of memory" in found.text or "CONSTRAINT_MEMCG" in found.text
     comm = killed["comm"] if killed else None
     return Findings(
         "memcg" if memcg else "global",
         f"{'memory cgroup ' if memcg else ''}out of memory" + (f": killed {comm}" if comm else ""),
-        stack.guilty(found.texts, stack.ALLOCATORS),
-        (),
+        stack.guilty(found.text, ALLOCATORS),
+        ("memcg" if memcg else "global",),
         pid_of(killed["pid"]) if killed else None,
         comm,
     )
@@ -71,13 +68,13 @@ RULES = (
         re.compile(
             r"(?P<comm>\S.{0,31}?): page allocation (?P<what>failure|stalls? for)\b.*?\border:(?P<order>\d+)"
         ),
-        (b"allocation ",),
+        (b"llocation fail", b"allocation stall"),
         _page,
     ),
     Rule(
         Kind.PAGE_ALLOC_FAILURE,
-        re.compile(r"SLUB: Unable to allocate memory on "),
-        (b"nable to ",),
+        re.compile(r"SL[AU]B: Unable to allocate memory on "),
+        (b"Unable to allocate memory on",),
         _slab,
         complete=lambda found: len(found.texts) > 1,
     ),
@@ -88,7 +85,7 @@ RULES = (
             r"|(?:vmap_\w+: |vmalloc: )?"
             r"(?P<range>(?:vmap allocation|vmalloc_node_range) for size \d+ failed)"
         ),
-        (b"allocation ", b"vmalloc error: ", b"_range for size "),
+        (b"llocation fail", b"vmalloc error: ", b" for size "),
         lambda found: _vmalloc(found) if found.match["what"] else _range(found),
         complete=lambda found: found.match["range"] is not None or found.has_frames,
     ),

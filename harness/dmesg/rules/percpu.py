@@ -11,26 +11,25 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
-from harness.dmesg.rules.rule import Findings, Found, Rule
+from harness.dmesg.machinery import ALLOCATORS
+from harness.dmesg.rules.rule import Findings, Found, Rule, where
 from harness.words import Kind
 
-_SERVING = re.compile(
-    stack.ALLOCATORS.pattern
-    + r"|(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*$",
-    re.VERBOSE,
+_SERVING = ALLOCATORS.plus(
+    r"(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*"
 )
 
 
 def _read(found: Found) -> Findings:
-    atomic = found.match["atomic"] != "0"
+    """Read both stages' message; before 3.18 all callers could sleep, and it did not say so."""
+    atomic = (found.match["atomic"] or "0") != "0"
     reason = found.match["reason"]
-    function = stack.guilty(found.texts, _SERVING)
-    where = f" in {function}" if function else ""
+    function = stack.guilty(found.text, _SERVING)
     return Findings(
         subtype="atomic" if atomic else "sleepable",
-        title=f"percpu allocation failure: {reason}{where}",
+        title=f"percpu allocation failure: {reason}{where(function)}",
         function=function,
-        identity=(function or "", reason),
+        identity=(function or reason,),
     )
 
 
@@ -38,11 +37,11 @@ RULES = (
     Rule(
         Kind.PERCPU_ALLOC_FAILURE,
         re.compile(
-            r"(?:percpu: |PERCPU: )?allocation failed, size=\d+ align=\d+ "
-            r"atomic=(?P<atomic>\d), (?P<reason>.*)"
+            r"(?:percpu: |PERCPU: )?allocation failed, size=\d+ align=\d+,? "
+            r"(?:atomic=(?P<atomic>\d), )?(?P<reason>.*)"
         ),
-        (b"allocation ",),
+        (b"llocation fail",),
         _read,
-        complete=lambda found: found.match["atomic"] != "0" or found.has_frames,
+        complete=lambda found: (found.match["atomic"] or "0") != "0" or found.has_frames,
     ),
 )

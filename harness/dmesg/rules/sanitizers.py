@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS
 from harness.dmesg.names import function_name
-from harness.dmesg.rules.rule import End, Findings, Found, Rule
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, where
 from harness.words import Kind
 
 
@@ -19,17 +20,32 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
-def _in_function(found: Found, label: str) -> Findings:
+def _in_function(found: Found, label: str, access: str = "") -> Findings:
     """Read `BUG: KASAN: slab-out-of-bounds in func+0x1/0x2` and its kin."""
-    what = found.match["what"]
-    named = found.match["name"]
-    function = stack.guilty(found.texts, first=(named,))
-    where = f" in {function}" if function else ""
-    return Findings(_slug(what), f"{label}: {what}{where}", function, (function or "",))
+    what = " ".join(found.match["what"].split())
+    function = stack.guilty(found.text, first=(found.match["name"],))
+    return Findings(
+        _slug(what), f"{label}: {what}{access}{where(function)}", function, (function or _slug(what),)
+    )
+
+
+_ACCESS = re.compile(r"\n(Read|Write)(?: of size \d+)? (?:at|by)")
 
 
 def _kasan(found: Found) -> Findings:
-    return _in_function(found, "KASAN")
+    access = _ACCESS.search(found.text, 0, len(found.match[0]) + 400)
+    return _in_function(found, "KASAN", f" {access[1]}" if access else "")
+
+
+def _beheaded_kasan(found: Found) -> Findings:
+    """Read a report that lost its headline: what is wrong with the access is not known."""
+    function = stack.guilty(found.text)
+    title = f"KASAN: {found.match['access']}{where(function)}"
+    return Findings("", title, function, (function or "",), truncated=True)
+
+
+_IN_SLAB = re.compile(r"BUG .{1,80}: kasan: bad access detected")
+"""Until 4.8, `object_err()` printed the object of a KASAN report, as if the cache had found it."""
 
 
 def _kmsan(found: Found) -> Findings:
@@ -48,27 +64,46 @@ def _kcsan(found: Found) -> Findings:
     return Findings(_slug(what), f"KCSAN: {what} in {' / '.join(names)}", names[0], tuple(names))
 
 
+_OLD_SORTS = (
+    (re.compile(r"unsigned integer overflow"), "unsigned-integer-overflow"),
+    (re.compile(r"signed integer overflow"), "signed-integer-overflow"),
+    (re.compile(r"negation of"), "negation-overflow"),
+    (re.compile(r"division"), "division-overflow"),
+    (re.compile(r"shift exponent|left shift"), "shift-out-of-bounds"),
+    (re.compile(r"index \S+ is out of range"), "array-index-out-of-bounds"),
+    (re.compile(r"load of value"), "invalid-load"),
+    (re.compile(r"null pointer"), "null-ptr-deref"),
+    (re.compile(r"misaligned address|alignment"), "misaligned-access"),
+    (re.compile(r"insufficient space"), "object-size-mismatch"),
+    (re.compile(r"variable length array"), "vla-bound-not-positive"),
+    (re.compile(r"__builtin_unreachable"), "unreachable"),
+)
+"""Until 5.6 the headline was the same for all, and the line below it told the sort: the names since then."""
+
+
 def _ubsan(found: Found) -> Findings:
     what = found.match["what"]
-    if what == "Undefined behaviour":  # until 5.6 the sort stood in the next line only
-        what = "undefined-behaviour"
-    function = stack.guilty(found.texts)
-    where = f" in {function}" if function else f" in {found.match['file']}"
-    return Findings(_slug(what), f"UBSAN: {what}{where}", function, (function or found.match["file"],))
+    if what == "Undefined behaviour":
+        said = found.texts[1] if len(found.texts) > 1 else ""
+        what = next((name for pattern, name in _OLD_SORTS if pattern.search(said)), "undefined-behaviour")
+    function = stack.guilty(found.text, first=(found.match["name"],))
+    place = found.match["file"] or ""
+    end = where(function) or where(place)
+    return Findings(_slug(what), f"UBSAN: {what}{end}", function, (function or place,))
 
 
-def _named_place(texts: list[str]) -> str | None:
+_NAMED_PLACE = re.compile(r"\n\s+(?:\[<[0-9a-f]+>\] )?([a-z_]\w*) \S+:\d+")
+
+
+def _named_place(text: str) -> str | None:
     """Read frames that a symboliser has rewritten: `[<ffffffff81000000>] name file.c:12`."""
-    for text in texts:
-        named = re.match(r"\s+(?:\[<[0-9a-f]+>\] )?([a-z_]\w*) \S+:\d+", text)
-        if named and not stack.ALLOCATORS.match(named[1]):
-            return named[1]
-    return None
+    names = (named[1] for named in _NAMED_PLACE.finditer(text))
+    return next((name for name in names if not ALLOCATORS.match(name)), None)
 
 
 def _leak(found: Found) -> Findings:
-    texts = [text.removeprefix("kmemleak: ") for text in found.texts]
-    function = stack.guilty(texts, stack.ALLOCATORS) or _named_place(texts)
+    text = found.text.replace("\nkmemleak: ", "\n")
+    function = stack.guilty(text, ALLOCATORS) or _named_place(text)
     return Findings(
         "", f"memory leak in {function}" if function else "memory leak", function, (function or "",)
     )
@@ -79,45 +114,59 @@ _SYMBOL = r"(?P<name>[\w$.]+)(?:\+0x\S*)?"
 RULES = (
     Rule(
         Kind.KASAN,
-        re.compile(rf"BUG: KASAN: (?P<what>[\w -]+?)(?: (?:in|on) (?:{_SYMBOL}|at addr)|$)"),
-        (b"BUG",),
+        re.compile(rf"BUG: KAS[Aa][Nn]: (?P<what>[\w -]{{1,60}}?)(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"),
+        (b"BUG: KASAN: ", b"BUG: KASan: "),
         _kasan,
         End.BANNER,
+        _IN_SLAB,
+    ),
+    # A part of the report above; alone where the beginning is lost.
+    Rule(
+        Kind.KASAN,
+        re.compile(r"(?P<access>Read|Write) of size \d+ at addr [0-9a-f]{8,16} by task .{1,32}/\d+$"),
+        (b" at addr ",),
+        _beheaded_kasan,
+        End.BANNER,
+        minor=True,
+        needs_evidence=True,
     ),
     Rule(
         Kind.KMSAN,
-        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]+?) in {_SYMBOL}"),
-        (b"BUG",),
+        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        (b"BUG: KMSAN: ",),
         _kmsan,
         End.BANNER,
     ),
     Rule(
         Kind.KFENCE,
-        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]+?) in {_SYMBOL}"),
-        (b"BUG",),
+        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        (b"BUG: KFENCE: ",),
         _kfence,
         End.BANNER,
     ),
     Rule(
         Kind.KCSAN,
-        re.compile(r"BUG: KCSAN: (?P<what>[\w -]+?) in (?P<names>[\w$.+/ ]+)"),
-        (b"BUG",),
+        re.compile(r"BUG: KCSAN: (?P<what>[\w :-]{1,60}?) in (?P<names>[\w$.+/ ]+)"),
+        (b"BUG: KCSAN: ",),
         _kcsan,
         End.BANNER,
     ),
     Rule(
         Kind.UBSAN,
-        re.compile(r"UBSAN: (?P<what>[\w -]+?) in (?P<file>[^\s:]+):\d+"),
+        re.compile(
+            r"UBSAN: (?P<what>[\w -]{1,60}?) (?:in (?P<file>[^\s:]+):\d+|at (?P<name>[A-Za-z_$.][\w.$]*)\+0x)"
+        ),
         (b"UBSAN: ",),
         _ubsan,
         End.MARK_OR_BANNER,
+        leads_to_die=True,
     ),
     Rule(
         Kind.MEMORY_LEAK,
         re.compile(
             r"BUG: memory leak$|(?:kmemleak: )?unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):"
         ),
-        (b"BUG", b"unreferenced object "),
+        (b"BUG: memory leak", b"unreferenced object "),
         _leak,
         absorbs=re.compile(r"unreferenced object "),
         complete=lambda found: any("backtrace" in text for text in found.texts[:-1]),

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The event that is made of a report when it is over."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from harness.dmesg import stack
+from harness.dmesg.lockdep import LockClass, LockdepEvent, LockdepModel
+from harness.dmesg.names import fingerprint
+from harness.dmesg.report import Piece, Report
+from harness.dmesg.rules.rule import End, Findings, Found, pid_of
+from harness.words import Event, Kind
+
+_PROCESS = re.compile(
+    r"CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})"
+    r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
+)
+_OLD_PROCESS = re.compile(r"\nPid: (?P<pid>\d{1,10}), comm: (?P<comm>\S{1,32})")
+_EVIDENCE = 40
+"""Lines within which registers or a trace must follow a headline that asks for evidence."""
+
+
+def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
+    """Make the event, or None where the rule asks for evidence and there is none.
+
+    `interrupted` says that a panic ended the report early: it is not truncated by that.
+    """
+    text = _text(report.pieces)
+    before = _text(report.before)
+    found = Found(report.match, text, tuple(before.split("\n")) if before else ())
+    if report.rule.needs_evidence and not _has_evidence(text):
+        return None
+    findings = report.rule.read(found)
+    truncated = (
+        report.cut
+        or findings.truncated
+        or not (report.marked or (interrupted and found.has_frames) or _complete(report, found))
+    )
+    return _event(report, findings, text, truncated)
+
+
+def _text(pieces: Iterable[Piece]) -> str:
+    """Give the lines of pieces without stamps, joined by newlines."""
+    return b"".join([piece.text for piece in pieces])[1:].decode("utf-8", "replace")
+
+
+def _raw(pieces: Iterable[Piece]) -> str:
+    """Give the lines of pieces as they came."""
+    raw = b"\n".join(itertools.chain.from_iterable([piece.raw for piece in pieces]))
+    return raw.decode("utf-8", "replace")
+
+
+def _has_evidence(text: str) -> bool:
+    """Tell whether registers or a call trace follow the headline closely."""
+    beginning = "\n".join(["", *text.split("\n", _EVIDENCE)[1:_EVIDENCE]])
+    return any((_PROCESS.search(beginning), _OLD_PROCESS.search(beginning), stack.has_frames(beginning)))
+
+
+def _complete(report: Report, found: Found) -> bool:
+    """Without its end mark, a report that has one is cut off.
+
+    The panic's own depends on the machine's reboot.
+    """
+    if report.rule.end in (End.LINE, End.STACK) or report.rule.kind is Kind.PANIC:
+        return report.rule.complete(found)
+    return False
+
+
+def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Event:
+    kind = findings.kind or report.rule.kind
+    cpu, pid, comm = _process(findings, text)
+    model = findings.lockdep
+    make = Event if model is None else functools.partial(LockdepEvent, **_lockdep_fields(findings, model))
+    return make(
+        kind=kind,
+        subtype=findings.subtype,
+        title=" ".join(findings.title.split())[:300],
+        fingerprint=fingerprint(kind, *findings.identity),
+        line=report.pieces[0].number,
+        end_line=report.pieces[-1].last_number,
+        raw=_raw((*report.before, *report.pieces)),
+        time=report.time,
+        cpu=cpu,
+        pid=pid,
+        comm=comm,
+        function=findings.function,
+        truncated=truncated,
+        cycle=findings.cycle,
+    )
+
+
+def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str | None]:
+    """Give CPU, pid and comm: what the rule found, else what the first line says that names the task."""
+    cpu, pid, comm = findings.cpu, findings.pid, findings.comm
+    at = -1
+    while (at := text.find("CPU: ", at + 1)) >= 0:
+        process = _PROCESS.match(text, at)
+        if process is None:
+            continue
+        cpu = pid_of(process["cpu"]) if cpu is None else cpu
+        pid = pid_of(process["pid"]) if pid is None else pid
+        comm = comm or process["comm"]
+        if comm is not None:
+            return cpu, pid, comm
+    old = _OLD_PROCESS.search(text)
+    if old:
+        return cpu, pid_of(old["pid"]) if pid is None else pid, comm or old["comm"]
+    return cpu, pid, comm
+
+
+def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
+    holders = [holder for holder in (model.acquiring, model.holding, *model.held) if holder]
+    named = [holder.lock for holder in holders] + [link.lock for link in model.chain] + model.near + model.far
+    classes: dict[str, LockClass] = {}
+    for lock in (*named, model.safe, model.unsafe):
+        if lock is not None:
+            classes.setdefault(lock.name, lock)
+    safe, unsafe = model.safe, model.unsafe
+    if findings.subtype == "irq_inversion" and model.acquiring is not None:
+        safe, unsafe = safe or model.acquiring.lock, unsafe or model.acquiring.lock
+    return {
+        "classes": tuple(classes.values()),
+        "holders": tuple(model.held),
+        "chain": tuple(model.chain),
+        "safe": safe.name if safe else None,
+        "unsafe": unsafe.name if unsafe else None,
+        "safe_use": model.uses.get("safe", ()),
+        "unsafe_use": model.uses.get("unsafe", ()),
+        "usage_change": model.change,
+        "registered_use": model.uses.get("registered", ()),
+        "scenario": tuple(model.scenario),
+        "stack": tuple(model.stack),
+    }

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Functions that stand in a call trace but are not to blame: they report, lock, wait or serve for another."""
+
+from __future__ import annotations
+
+import re
+
+_REMEMBERED = 1 << 16
+"""Names whose answer is kept; a kernel has more functions, a log names a few thousand of them."""
+
+
+class Names:
+    """A set of function names, given by a regular expression that matches whole names."""
+
+    def __init__(self, *alternatives: str) -> None:
+        self._alternatives = alternatives
+        self._pattern = re.compile(f"(?:{'|'.join(alternatives)})$", re.VERBOSE)
+        self._known: dict[str, bool] = {}
+
+    def match(self, name: str) -> bool:
+        """Tell whether the name is one of them; what was asked once is answered from memory."""
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[name] = self._pattern.match(name) is not None
+        return known
+
+    def plus(self, *alternatives: str) -> Names:
+        """Give a larger set: these and the further names."""
+        return Names(*self._alternatives, *alternatives)
+
+
+_REPORTING = r"""
+  dump_stack\w*|__dump_stack|(?:dump|unwind)_backtrace\w*|show_(?:stack|trace|regs|state)\w*
+| sched_show_task|walk_stackframe|unwind_\w+|arch_stack_walk\w*|save_stack\w*|stack_trace_save\w*
+| save_trace|call_on_stack|_*warn(?:_printk|_slowpath_\w+|_invalid\w*|_bogus_irq_restore)?|_*report_bug\w*
+| fixup_bug\w*|handle_bug|die|__die\w*|die_\w+|oops_\w+|panic\w*|vpanic|nmi_panic\w*|check_panic_on_warn
+| bug_handler|bad_mode|bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description)
+| end_report|object_err|slab_(?:err|bug)|slab_fix|check_bytes_and_report|check_object|bad_page|dump_page
+| print_bad_\w+|spin_(?:bug|dump)|rwlock_bug|_*might_(?:sleep|resched|fault)\w*|__cant_\w+
+| __schedule_bug\w*|schedule_debug\w*|check_preemption_disabled|debug_smp_processor_id
+| __this_cpu_preempt_check|lockdep_rcu_suspicious|_*kasan_\w+|_*asan_\w+|__hwasan_\w+
+| check_memory_region\w*|_*kmsan_\w+|__msan_\w+|_*kcsan_\w+|__tsan_\w+|kfence_\w+|_*ubsan_\w+
+| handle_(?:overflow|object_size_mismatch|null_ptr_deref|misaligned_access)|__sanitizer_\w+
+| write_comp_data|check_kcov_mode|_*kcov_\w+|__x86_(?:indirect|return)_\w+|srso_\w+|its_return_\w+
+| retbleed_\w+|__fentry__|mcount|ftrace_(?:regs_)?caller|arch_ftrace_\w+|trace_(?:hardirqs|preempt)_\w+
+| vprintk\w*|_?printk\w*|console_(?:unlock|flush_\w+|trylock\w*)|devkmsg_\w+|print_circular_bug\w*
+| _*cfi_(?:check|slowpath|failure)\w*|(?:handle|report)_cfi_\w+
+"""
+"""What prints a report, checks on behalf of a sanitizer, or was put in by the compiler or a tracer."""
+_ENTRY = r"""
+  dump_cpu_task|segv|segv_handler|sig_handler\w*|hard_handler|exc_\w+|asm_\w+|_*sysvec_\w+
+| common_interrupt|(?:smp_)?\w*apic_timer_interrupt|local_apic_timer_\w+|do_error_trap|do_trap\w*
+| do_invalid_op|invalid_op|error_entry|error_code|do_error|error_exit|paranoid_\w+|_*do_page_fault
+| page_fault|page_fault_oops|no_context|__bad_area\w*|do_user_addr_fault|do_kern_addr_fault
+| general_protection|do_general_protection|divide_error|double_fault|do_(?:divide_error|double_fault)|nmi
+| end_repeat_nmi|do_nmi|default_do_nmi|nmi_\w+|do_(?:mem|data)\w*_?abort|do_(?:DataAbort|PrefetchAbort)
+| __(?:dabt|pabt|irq|und)_\w+|do_undefinstr|do_translation_fault|do_bad_area|do_alignment\w*
+| do_sp_pc_abort|__do_kernel_fault|el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
+| handle_exception|do_irq|__do_irq|do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
+| generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_[A-Z]\w*
+| entry_(?:syscall|fred|from)\w*|do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call
+| system_call\w*|invoke_syscall\w*|syscall_\w*(?:exit|enter|trace|call|fastpath)\w*|do_program_check
+| program_check\w*|pgm_check\w*|monitor_event_\w+|ext_int_\w+|io_int_\w+|do_ext_irq|do_io_irq
+| handle_(?:page_fault|signal32|sys)\w*|hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn
+| __switch_to\w*|_?do_softirq\w*|__do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd
+| hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
+| update_wall_time|arch_timer_handler_\w+|handle_percpu_devid_irq
+| rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
+| watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup|perf_\w*overflow\w*
+| __perf_event_overflow|(?:intel|amd|x86)_pmu_\w+|perf_event_nmi_handler
+| (?:smp_)?call_function_single_interrupt|rcu_dump_\w+|trigger_\w*backtrace|arch_trigger_\w+
+| check_cpu_stall|print_(?:other_)?cpu_stall\w*|rcu_stall_\w+|rcu_check_gp_\w+|rcu_iw_handler|irq_work_\w+
+| synchronize_rcu_expedited_wait\w*
+"""
+"""Entries into the kernel and what a timer's or a watchdog's interrupt runs."""
+_LOCKDEP = r"""
+  lookup_chain_cache\w*|print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
+| _*lock_(?:acquire|release|acquired|contended|is_held|pin_lock|set_class|downgrade)\w*
+| check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|chain_key)
+| validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
+| assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
+"""
+_LOCKS = r"""
+  _*mutex_\w+|_raw_\w+|__raw_\w+|do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
+| (?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
+| down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
+| __up_(?:read|write)\w*|__up|downgrade_write\w*|rwsem_\w+|(?:__)?percpu_(?:down|up|rwsem)_\w+
+| rt_(?:mutex|spin|read|write)_\w+|_*rt_\w+lock\w*|rtlock_\w+|_*rt_mutex\w*|ww_mutex_\w+|native_queued_\w+
+| queued_(?:spin|read|write)_\w+|_*pv_\w+lock\w*|__pv_\w+|(?:virt_)?queued?_spin_lock_slowpath
+| ticket_spin_\w+|arch_(?:spin|read|write)_\w+|kvm_wait|pv_wait\w*|mcs_\w+|seqcount_\w+
+| do_write_seqcount_\w+|rwbase_\w+|slowlock|task_blocks_on_rt_mutex|osq_\w+
+| _*local_(?:irq|bh)_(?:enable|disable|save|restore)\w*|arch_local_irq_\w+|_*preempt_count_\w+
+"""
+"""Primitives of locking: who called them is meant, whatever happened in them."""
+_HELPERS = r"""
+  _*memcpy\w*|_*memset\w*|_*memmove\w*|_*memcmp\w*|memchr\w*|bcmp
+| _*str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+|kmem(?:dup|dup_\w+)
+| kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
+| clear_(?:page|user)_\w+|__list_(?:add|del)_\w+|__list_del_entry\w*
+| list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+
+| kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+|__check_(?:heap_)?object\w*|check_heap_object
+| _*fortify_\w+|instrument_\w+|_*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*
+| _*copy(?:in|out)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+
+| csum_and_copy_\w+|debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
+| atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
+| (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
+| assfail|asswarn|\w*assertfail|assertion_fail\w*
+"""
+"""Helpers that many call: copies, strings, lists, reference counts, debugging of objects."""
+_ALLOCATING = r"""
+  warn_alloc\w*|_*alloc_(?:frozen_)?pages?\w*|_*get_free_pages\w*|get_zeroed_page\w*
+| get_page_from_freelist|(?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
+| _*slab_alloc\w*|slab_post_alloc_hook|kmalloc_reserve|slab_(?:pre_alloc|want_init|out_of_memory)\w*
+| (?:memcg|slab)_\w*alloc_\w*hook|prep_new_page|post_alloc_hook|kmemleak_(?:alloc|vmalloc)\w*
+| _*create_object
+| _*k[mzcr]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| __do_k[mr]e?alloc\w*|kmem_cache_\w*alloc\w*|__kmem_cache_alloc\w*
+| krealloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*kv[mzc]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*vmalloc(?:_(?:node|range|area|noprof|array|user|huge|32))*|vmap|__vmap\w*
+| vzalloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| alloc_vmap_area|_*get_vm_area\w*|cache_alloc\w*|____?cache_alloc\w*|fallback_alloc|mempool_alloc\w*
+| kvasprintf\w*|kasprintf|vmemdup_\w+|memdup_\w+|strndup_user|dump_header\w*|oom_kill_process
+| out_of_memory|mem_cgroup_out_of_memory|mem_cgroup_oom\w*|pagefault_out_of_memory
+| (?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg|__alloc_objects?\w*|set_track\w*
+| alloc_(?:consistency_checks|debug_processing|single_from_\w+)|get_partial\w*|page_cache_alloc\w*
+| filemap_alloc_folio\w*
+"""
+"""What serves an allocation: who asked is meant."""
+_FREEING = r"""
+  kfree|kfree_(?:sensitive|const|nolock)|kzfree|kvfree\w*|vfree\w*|__vfree|__vunmap|kmem_cache_free\w*
+| __kmem_cache_free|_*slab_free\w*|do_slab_free|____?cache_free|cache_free_debugcheck
+| free_(?:debug|consistency)_\w+|__free_slab|free_to_partial_list|unfreeze_partials|put_cpu_partial
+| _*free_(?:frozen_)?pages?\w*|free_(?:unref|large|the|pcppages|tail)_\w+|free_pcp_prepare|__folio_put\w*
+| (?:__)?put_page\w*|folio_put\w*|mempool_free\w*|qlist_free\w*|qlink_free|ksize|__ksize|kfree_rcu_\w+
+"""
+"""What takes memory back: who gave it is meant."""
+_WAITING = r"""
+  __schedule(?:_loop)?|schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?
+| preempt_schedule\w*|context_switch|io_schedule\w*|bit_wait\w*|do_nanosleep|hrtimer_nanosleep
+| _*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
+| _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
+| \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
+| _*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*|completion_\w+
+| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+
+"""
+"""What a task sleeps in, wrappers of a lock (`rtnl_lock()`) among it: who waits for it is meant."""
+_IDLING = r"""
+  native_(?:safe_)?halt|default_idle\w*|arch_(?:safe_halt|cpu_idle\w*)|acpi_(?:idle|safe_halt)\w*
+| cpuidle_\w+|pv_native_\w*halt|mwait_idle\w*|intel_idle\w*|do_idle|cpu_startup_entry|cpu_idle\w*
+| call_cpuidle|poll_idle|cpu_do_idle|__cpu_do_idle|wait_for_interrupt|secondary_startup_\w+
+| start_secondary|secondary_start_kernel|rest_init|start_kernel|x86_64_start_\w+|snooze_loop|r4k_wait\w*
+"""
+_SPINNING = r"""
+  cpu_relax|rep_nop|delay_\w+|__(?:const_)?u?delay|__ndelay|_*const_udelay|__loop_delay|rcu_\w*gp_\w+
+| rcu_read_(?:un)?lock\w*|rcu_is_watching|rcu_lockdep_\w+|debug_lockdep_\w+|(?:smp_)?mb|get_current
+| in_lock_functions|__schedule(?:_loop)?
+| schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?|preempt_schedule\w*
+| context_switch
+"""
+
+
+_ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
+
+PRIMITIVES = Names(_LOCKDEP, _LOCKS)
+"""Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
+WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
+"""Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
+MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
+"""Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""
+PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS)
+"""Functions through which a panic comes about, if it is not an allocation that failed."""
+WAITERS = Names(*_ANYWHERE, _LOCKS, _WAITING)
+"""As above, for a task that sleeps: what makes it sleep is not to blame either."""
+STALLERS = Names(*_ANYWHERE, _LOCKS, _IDLING, _SPINNING)
+"""As above, for a CPU that does not come back: where it idles or spins says little."""
+IDLERS = Names(_IDLING)
+"""Where a CPU without work is found."""
+ALLOCATORS = Names(*_ANYWHERE, _LOCKS, _ALLOCATING, r"_*k(?:mem|str)n?dup\w*|kvmemdup")
+"""As above, for a failed allocation: who asked is looked for, not who served."""
+SLEEPERS = Names(*_ANYWHERE, _LOCKS, _WAITING, _ALLOCATING, _HELPERS)
+"""As above, for sleeping where one must not: the guilty one called what sleeps."""

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel finds wrong with its own state: sleeping where one must not, corrupted objects, leaks.
+
+Sources: `__might_resched()`, `__schedule_bug()`, `__cant_sleep()` in kernel/sched/core.c,
+kernel/locking/spinlock_debug.c, lib/smp_processor_id.c, `slab_bug()` in mm/slub.c, mm/slab.c of 6.1,
+`bad_page()` in mm/page_alloc.c, `print_bad_page_map()` in mm/memory.c, `check_mm()` in kernel/fork.c,
+`generic_shutdown_super()` in fs/super.c, `__report_bad_irq()` in kernel/irq/spurious.c, lib/kobject.c.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from harness.dmesg import stack
+from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS
+from harness.dmesg.names import message
+from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
+from harness.words import Kind
+
+_DISABLED_AT = re.compile(r"\nPreemption disabled at:\s*\n[^\n]*")
+"""One address, with the look of a frame, of who is not to blame for the sleep."""
+
+
+def _sleep(found: Found) -> Findings:
+    before = _DISABLED_AT.search(found.text)
+    function = stack.guilty(found.text, SLEEPERS, start=before.end() if before else 0)
+    text = found.match[0]
+    subtype, label = "sleeping", "sleeping function called from invalid context"
+    if "idle thread" in text:
+        subtype, label = "scheduling", "scheduling from the idle thread"
+    elif "scheduling" in text:
+        subtype, label = "scheduling", "scheduling while atomic"
+    elif "assuming" in text:
+        subtype, label = "assuming", text.removeprefix("BUG: ").rstrip()
+    comm, pid = found.match["comm"], found.match["pid"]
+    for line in found.texts[1:3]:
+        named = re.search(r"pid: (\d+), name: (.*)$", line)
+        if named:
+            pid, comm = named[1], named[2]
+    return Findings(subtype, f"{label}{where(function)}", function, (function or "",), pid_of(pid), comm)
+
+
+_BUG_NAMES = (
+    (re.compile(r"spinlock|rwlock"), "spinlock"),
+    (re.compile(r"Bad (?:page|rss)|non-zero|mempool element"), "bad_page"),
+    (re.compile(r"using \w*(?:smp_processor_id|__this_cpu)"), "preemptible"),
+    (re.compile(r"workqueue leaked"), "workqueue_leak"),
+)
+_VARIABLE = re.compile(
+    r" (?:on CPU#|in process|mm:|code: |at 0x|: \S+/|\[[0-9a-f]+\]).*|(?:[!:,.]|\{) .*|\{.*"
+)
+"""From here on a message is different each time."""
+
+
+_CUT_OFF = re.compile(
+    r"(?P<oops>unable |kernel NULL)|(?P<atomic_sleep>sleeping|scheduling|assuming)|(?P<soft_lockup>soft lo)"
+    r"|(?P<kasan>KAS)|(?P<kmsan>KMS)|(?P<kcsan>KCS)|(?P<kfence>KFE)"
+)
+"""How messages of other kinds begin: here they arrive when the rest of the line was lost."""
+
+
+def _any_bug(found: Found) -> Findings:
+    """Read any other message: what it begins with may tell its kind even so."""
+    findings = _bug(found)
+    known = _CUT_OFF.match(found.match["what"])
+    return dataclasses.replace(findings, kind=Kind(known.lastgroup or "")) if known else findings
+
+
+def _bug(found: Found) -> Findings:
+    caller = re.search(r"^caller is (?P<name>[A-Za-z_$.][\w.$]*)\+0x", found.text, re.MULTILINE)
+    function = stack.guilty(found.text, first=(caller["name"] if caller else None,))
+    what = message(_VARIABLE.sub("", found.match["what"]))
+    subtype = next((name for pattern, name in _BUG_NAMES if pattern.search(found.match["what"])), "")
+    return Findings(subtype, f"BUG: {what}{where(function)}", function, (function or what,))
+
+
+def _slab(found: Found) -> Findings:
+    """Name the cache: who steps on a corrupted object first is chance."""
+    what = message(found.match["what"] or found.match["sort"])
+    cache = re.sub(r"\(\d+:.*\)", "", found.match["cache"] or found.match["old"])
+    function = stack.guilty(found.text, ALLOCATORS)
+    return Findings("slab", f"slab {cache}: {what}", function, ("slab", cache, what))
+
+
+_TELLING = MACHINERY.plus(r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*")
+
+
+def _named(subtype: str, title: str) -> Callable[[Found], Findings]:
+    """Make the reader of a report of which the message alone says what is wrong."""
+
+    def read(found: Found) -> Findings:
+        function = stack.guilty(found.text, _TELLING)
+        return Findings(subtype, f"{title}{where(function)}", function, (subtype, function or ""))
+
+    return read
+
+
+RULES = (
+    Rule(
+        Kind.ATOMIC_SLEEP,
+        re.compile(
+            r"BUG: (?:sleeping function called from i(?:nvalid|llegal) context"
+            r"|assuming (?:atomic|non migratable) context"
+            r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
+            r"|bad: scheduling from the idle thread!"
+        ),
+        (b"BUG: ", b"bad: scheduling"),
+        _sleep,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(
+            r"BUG (?P<cache>\S.{0,60}?) ?\((?:Not tainted|Tainted[^)]{0,60}|[ A-Z]{5,40})\): (?P<what>.*)"
+            r"|BUG (?P<old>[\w:-]+): (?P<sort>(?:Poison|Redzone|Object|Padding|Freepointer|Invalid)\b.*)"
+        ),
+        (b"BUG ",),
+        _slab,
+        complete=lambda found: len(found.texts) > 3,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(
+            r"slab error in \w+\(\): cache `(?P<cache>[^']{1,60})': (?P<what>.*)"
+            r"|(?P<sort>Slab corruption)(?: \([^)]{0,60}\))?: (?P<old>\S{1,60}) start="
+        ),
+        (b"slab error in ", b"Slab corruption"),
+        _slab,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(
+            r"(?:\w+: )?BUG: "
+            r"(?P<what>(?:spinlock|rwlock|Bad page (?!.{0,20}messages suppressed)|Bad rss-counter"
+            r"|non-zero \w+|mempool element|using \w+|workqueue leaked|arch topology|Dentry ).*)"
+        ),
+        (b"BUG: ",),
+        _bug,
+        complete=lambda found: True,
+    ),
+    # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
+    Rule(
+        Kind.BUG,
+        re.compile(r"BUG: (?P<what>\S.*)"),
+        (b"BUG: ",),
+        _any_bug,
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(r"irq \d+: nobody cared|->handle_irq\(\):"),
+        (b": nobody cared",),
+        _named("irq_nobody_cared", "interrupt that nobody handles"),
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(
+            r"(?:kobject: )?'?.{0,60} \([0-9a-fx]+\): "
+            r"tried to (?:init an initialized|add an uninitialized) object"
+        ),
+        (b"something is seriously wrong",),
+        _named("kobject", "kobject misused"),
+        minor=True,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(r"sysfs: cannot create duplicate filename "),
+        (b"sysfs: cannot create duplicate",),
+        _named("sysfs_duplicate", "duplicate sysfs file"),
+        needs_evidence=True,
+        minor=True,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(r"VFS: (?P<what>Busy inodes after unmount|Close: file count is 0)"),
+        (b"VFS: Busy inodes", b"VFS: Close: file"),
+        _named("vfs", "VFS object in use after its end"),
+        End.LINE,
+        complete=lambda found: True,
+        minor=True,
+    ),
+)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The function that a maintainer would name is blamed, not what locks, waits, copies or reports for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.dmesg import machinery, stack
+from harness.dmesg.machinery import Names
+
+CASES = [
+    # A WARN in a reference count, on several kernels.
+    (machinery.MACHINERY, "refcount_warn_saturate kobject_put guilty do_syscall_64", "guilty"),
+    (
+        machinery.MACHINERY,
+        "__warn report_bug fixup_bug.part.0 do_error_trap do_invalid_op invalid_op guilty",
+        "guilty",
+    ),
+    (machinery.MACHINERY, "__warn report_bug handle_bug exc_invalid_op asm_exc_invalid_op guilty", "guilty"),
+    (machinery.MACHINERY, "warn_slowpath_common warn_slowpath_null guilty vfs_read", "guilty"),
+    # Sanitizers.
+    (
+        machinery.MACHINERY,
+        "dump_stack_lvl print_address_description.constprop.0 kasan_report.cold guilty",
+        "guilty",
+    ),
+    (machinery.MACHINERY, "kasan_check_range memcpy guilty", "guilty"),
+    (machinery.MACHINERY, "__asan_memmove skb_copy guilty", "skb_copy"),
+    (machinery.MACHINERY, "__kasan_slab_free kmem_cache_free guilty", "guilty"),
+    (machinery.MACHINERY, "kmsan_internal_check_memory kmsan_copy_to_user _copy_to_iter guilty", "guilty"),
+    (machinery.MACHINERY, "ubsan_epilogue __ubsan_handle_shift_out_of_bounds.cold guilty", "guilty"),
+    # Faults inside of helpers.
+    (machinery.MACHINERY, "__list_del_entry_valid guilty", "guilty"),
+    (machinery.MACHINERY, "__lock_acquire lock_acquire _raw_spin_lock_irqsave guilty", "guilty"),
+    (machinery.MACHINERY, "strcmp guilty", "guilty"),
+    (machinery.MACHINERY, "kmem_cache_alloc_noprof guilty", "guilty"),
+    (machinery.MACHINERY, "usercopy_abort __check_heap_object __check_object_size guilty", "guilty"),
+    (machinery.MACHINERY, "skb_over_panic skb_put guilty", "skb_put"),
+    # Tasks that sleep.
+    (
+        machinery.WAITERS,
+        "__switch_to __schedule schedule schedule_preempt_disabled __mutex_lock guilty",
+        "guilty",
+    ),
+    (machinery.WAITERS, "__schedule schedule rwsem_down_write_slowpath down_write guilty", "guilty"),
+    (
+        machinery.WAITERS,
+        "__schedule schedule schedule_timeout __wait_for_common wait_for_completion guilty",
+        "guilty",
+    ),
+    (
+        machinery.WAITERS,
+        "__schedule schedule io_schedule folio_wait_bit_common __folio_lock guilty",
+        "guilty",
+    ),
+    (machinery.WAITERS, "context_switch __schedule schedule __mutex_lock_common rtnl_lock guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule synchronize_rcu guilty", "guilty"),
+    # CPUs that do not come back.
+    (machinery.STALLERS, "native_queued_spin_lock_slowpath do_raw_spin_lock _raw_spin_lock guilty", "guilty"),
+    (machinery.STALLERS, "__sanitizer_cov_trace_pc guilty", "guilty"),
+    (machinery.STALLERS, "_raw_spin_unlock_irqrestore guilty", "guilty"),
+    (machinery.STALLERS, "kvm_wait __pv_queued_spin_lock_slowpath guilty", "guilty"),
+    (machinery.STALLERS, "delay_tsc __const_udelay guilty", "guilty"),
+    # Failed allocations.
+    (
+        machinery.ALLOCATORS,
+        "dump_stack warn_alloc __alloc_pages_slowpath.constprop.0 __alloc_pages guilty",
+        "guilty",
+    ),
+    (
+        machinery.ALLOCATORS,
+        "warn_alloc __alloc_pages_noprof ___kmalloc_large_node __kmalloc_noprof guilty",
+        "guilty",
+    ),
+    (machinery.ALLOCATORS, "warn_alloc __vmalloc_node_range __vmalloc_node vmalloc guilty", "guilty"),
+    (
+        machinery.ALLOCATORS,
+        "kmemleak_alloc __kmalloc_node_track_caller kvasprintf kvasprintf_const guilty",
+        "guilty",
+    ),
+    # Sleeping where one must not.
+    (machinery.SLEEPERS, "dump_stack ___might_sleep __might_sleep mutex_lock_nested guilty", "guilty"),
+    (machinery.SLEEPERS, "__might_resched __kmem_cache_alloc_node kmalloc_trace guilty", "guilty"),
+    (machinery.SLEEPERS, "__schedule_bug __schedule schedule schedule_timeout msleep guilty", "guilty"),
+    # Cut off before it came to the point.
+    (machinery.MACHINERY, "dump_stack panic", None),
+]
+
+
+@pytest.mark.parametrize(("names", "trace", "guilty"), CASES, ids=lambda value: str(value)[-40:])
+def test_the_guilty_function(names: Names, trace: str, guilty: str | None) -> None:
+    text = "".join(f"\n {name}+0x10/0x20" for name in trace.split())
+    assert stack.guilty("head" + text, names) == guilty
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "do_exit",
+        "up_the_hill",
+        "downloader",
+        "string_theory",
+        "upload",
+        "diehard",
+        "memory_failure",
+        "locksmith",
+    ],
+)
+def test_names_are_matched_whole(name: str) -> None:
+    assert not machinery.MACHINERY.match(name)
+
+
+def test_a_name_in_doubt_is_taken_only_without_a_sure_one() -> None:
+    assert stack.guilty("head\n ? maybe+0x1/0x2\n sure+0x1/0x2") == "sure"
+    assert stack.guilty("head\n ? maybe+0x1/0x2\n dump_stack+0x1/0x2") == "maybe"
+
+
+def test_a_pointer_into_machinery_is_better_than_nothing() -> None:
+    assert stack.guilty("head\nRIP: 0010:_raw_spin_lock+0x1/0x2\n lock_acquire+0x1/0x2") == "_raw_spin_lock"
+    assert stack.guilty("head", first=("memcpy",)) == "memcpy"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kmalloc_oob_right",
+        "set_extent_bit",
+        "cfi_amdstd_write",
+        "list_add_leaf_cfs_rq",
+        "schedule_work",
+        "vmalloc_oob",
+    ],
+)
+def test_a_helper_s_name_at_the_start_is_not_enough(name: str) -> None:
+    assert not machinery.MACHINERY.match(name)
+    assert not machinery.WAITERS.match(name)
+
+
+def test_a_lock_that_warns_is_blamed_for_it() -> None:
+    assert not machinery.WARNERS.match("__local_bh_enable_ip")
+    assert machinery.WARNERS.match("refcount_warn_saturate")

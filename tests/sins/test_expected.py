@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What real kernels said of known sins is read as the sins' source says it must be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.dmesg import parse
+from harness.words import Event, Kind
+from tests.dmesg import corpus
+from tests.sins.catalogue import SINS, Expected, Sin
+
+CASES = [case for case in corpus.cases() if case.value("sin")]
+
+
+def fits(event: Event, expected: Expected) -> bool:
+    return (
+        event.kind in expected.kinds
+        and (not expected.subtypes or event.subtype in expected.subtypes)
+        and (not expected.functions or event.function in expected.functions)
+    )
+
+
+def sin_of(case: corpus.Case) -> Sin:
+    return SINS[case.value("sin")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.stem)
+def test_reader_agrees_with_the_source_of_the_sin(case: corpus.Case) -> None:
+    sin = sin_of(case)
+    events = parse(case.log)
+    said = [f"{event.kind}/{event.subtype} {event.function}" for event in events]
+    if not sin.reports:
+        assert not said
+        return
+    assert events
+    assert fits(events[0], sin.reports[0]), f"first: {said[0]} is not {sin.reports[0]}"
+    rest = iter(events)
+    for expected in sin.reports:
+        assert any(fits(event, expected) for event in rest), f"{expected} is not in {said}"
+    kinds = {kind for expected in sin.reports for kind in expected.kinds} | set(sin.also)
+    assert {event.kind for event in events} <= kinds, said
+    if sin.cycle:
+        assert set(events[0].cycle) == set(sin.cycle)
+
+
+def test_every_sin_is_in_the_corpus() -> None:
+    assert set(SINS) - {case.value("sin") for case in CASES} == set()
+
+
+def test_every_kind_is_in_the_corpus_twice() -> None:
+    kinds = Counter(
+        line.split()[2].rstrip(";").partition("/")[0] for case in corpus.cases() for line in case.events
+    )
+    assert [kind for kind in Kind if kinds[kind] < 2] == []
