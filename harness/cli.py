@@ -31,7 +31,7 @@ from harness.dmesg import Reader, to_dict, to_text
 from harness.dmesg.graph import dot
 from harness.engine import Engine, Prepared, SourceLines, build, open_folder, prepare
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
-from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, setting
 from harness.report.callers import print_audit
 from harness.report.codec import write_text
 from harness.report.formats import Format, render
@@ -77,6 +77,10 @@ def _plan(args: argparse.Namespace) -> Plan:
         "kconfig": tuple(args.kconfig) or None,
     }
     plan = dataclasses.replace(plan, **{key: value for key, value in changes.items() if value is not None})
+    for text in getattr(args, "set", []):
+        workload, name, value = setting(text)
+        table = {**plan.parameters.get(workload, {}), name: value}
+        plan = dataclasses.replace(plan, parameters={**plan.parameters, workload: table})
     if args.accelerator is not None:
         plan = dataclasses.replace(plan, accelerator=accelerator(args.accelerator))
     return plan
@@ -291,6 +295,9 @@ def _workloads(args: argparse.Namespace, console: Console) -> ExitCode:
         console.print(f"[bold]{workload.name}[/]  {workload.summary}", highlight=False, soft_wrap=True)
         console.print(f"    witnesses: {', '.join(workload.witnesses)}", highlight=False, soft_wrap=True)
         console.print(f"    control:   {workload.control}", highlight=False, soft_wrap=True)
+        known = {"cpus": workload.cpus, "memory_mib": workload.memory_mib, **workload.parameters}
+        values = ", ".join(f"{name}={value}" for name, value in known.items())
+        console.print(f"    parameters: {values}", highlight=False, soft_wrap=True)
     return ExitCode.OK
 
 
@@ -377,7 +384,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
     _add_plan_options(run)
     _add_selection(run)
-    run.add_argument("--trials", type=int, metavar="N", help="trials per cell (default: 1)")
+    run.add_argument(
+        "--trials", type=int, metavar="N", help="trials per cell (default: as many as each workload needs)"
+    )
     run.add_argument(
         "--seed",
         type=int,
@@ -389,6 +398,13 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="boot a guest for every Nth trial of a kernel; the others' is restored (default: 20)",
+    )
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="WORKLOAD.NAME=VALUE",
+        help="another value for a parameter of a workload (`workloads` lists them)",
     )
     run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")

@@ -12,7 +12,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli_w
@@ -27,26 +27,30 @@ class Plan:
     """What one run does.
 
     Empty `variants` means every built-in one that the tree allows, empty `workloads` every workload. `trials`
-    are trials per cell; one in `cold_every` of a kernel's trials gets a guest that was booted for it and the
-    others one that was restored to the state after its boot. `seed` is what all random choices follow from
-    (None: a new one for each run), `jobs` are guests at a time (0: one per host CPU), `kconfig` further
-    fragments (names or files), `accelerator` None: find out.
+    are trials per cell (0: as many as each workload needs); one in `cold_every` of a kernel's trials gets a
+    guest that was booted for it and the others one that was restored to the state after its boot. `seed` is
+    what all random choices follow from (None: a new one for each run), `jobs` are guests at a time (0: one
+    per host CPU), `kconfig` further fragments (names or files), `accelerator` None: find out. `parameters`
+    changes those of workloads, by workload and name.
     """
 
     tree: str = DEFAULT_TREE
     variants: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
-    trials: int = 1
+    trials: int = 0
     cold_every: int = 20
     seed: int | None = None
     jobs: int = 0
     kconfig: tuple[str, ...] = ()
     accelerator: Accelerator | None = None
     debian_mirror: str | None = None
+    parameters: Mapping[str, Mapping[str, int | str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.trials < 1:
-            raise UserError(f"trials = {self.trials}: a cell needs at least one trial")
+        if self.trials < 0:
+            raise UserError(
+                f"trials = {self.trials}: give a positive number, or 0 for as many as each workload needs"
+            )
         if self.cold_every < 1:
             raise UserError(f"cold_every = {self.cold_every}: give 1 to boot for every trial, or more")
         if self.seed is not None and not 0 <= self.seed < 1 << 32:
@@ -92,7 +96,19 @@ def _of_type(key: str, value: object, wanted: type[str] | type[int]) -> str | in
     )
 
 
+def _tables(key: str, value: object) -> dict[str, dict[str, int | str]]:
+    """Return a table of tables, `[parameters.WORKLOAD]`; which names and types fit the workload knows."""
+    if isinstance(value, dict) and all(
+        isinstance(table, dict) and all(type(item) in (int, str) for item in table.values())
+        for table in value.values()
+    ):
+        return value
+    raise UserError(f"the plan's '{key}' must be tables of numbers and strings, not {value!r}")
+
+
 def _convert(key: str, value: object) -> object:
+    if key == "parameters":
+        return _tables(key, value)
     if key in ("variants", "workloads", "kconfig"):
         return _strings(key, value)
     if key in ("trials", "jobs", "cold_every", "seed"):
@@ -101,6 +117,15 @@ def _convert(key: str, value: object) -> object:
     if key == "accelerator":
         return accelerator(str(text))
     return text
+
+
+def setting(text: str) -> tuple[str, str, int | str]:
+    """Read `WORKLOAD.NAME=VALUE`; a value of digits is a number."""
+    place, _, value = text.partition("=")
+    workload, _, name = place.partition(".")
+    if not (workload and name and value):
+        raise UserError(f"'{text}' is no setting: write WORKLOAD.NAME=VALUE")
+    return workload, name, int(value) if value.isdecimal() else value
 
 
 def accelerator(text: str) -> Accelerator | None:

@@ -201,11 +201,21 @@ class Misbehaviour:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many things there were, of how many that there ought to have been."""
+
+    found: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What a workload measured in the guest, before anybody judges it.
 
     `complete` is the workload's own success token. `failures` are misbehaviour of the kernel that the
-    workload itself measured; `notes` are sentences about what is neither failure nor silence.
+    workload itself measured; `notes` are sentences about what is neither failure nor silence; `obstacles` are
+    sentences about what kept the workload from measuring and is no fault of the kernel. `series` are figures
+    over time: milliseconds since the start of the measurement, and the figure then.
     """
 
     complete: bool
@@ -214,6 +224,9 @@ class Observation:
     failures: tuple[Misbehaviour, ...] = ()
     notes: tuple[str, ...] = ()
     paths: tuple[CallPath, ...] = ()
+    obstacles: tuple[str, ...] = ()
+    series: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)

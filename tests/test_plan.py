@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, save
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, save, setting
 from harness.words import Accelerator, InfraError, UserError
 
 
@@ -29,6 +29,7 @@ def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
         variants=("sleepable", "series-v4"),
         workloads=("exhaust",),
         trials=20,
+        parameters={"storm": {"seconds": 3}, "iscsi-scan": {"initiator": "newest"}},
         jobs=3,
         kconfig=("kasan",),
         accelerator=Accelerator.TCG,
@@ -45,7 +46,9 @@ def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
         ("tree = 7", "'tree' must be a string"),
         ('variants = "as-is"', "'variants' must be a list of strings"),
         ("variants = [1]", "'variants' must be a list of strings"),
-        ("trials = 0", "at least one trial"),
+        ("trials = -1", "trials = -1"),
+        ("parameters = 3", "must be tables"),
+        ("[parameters.storm]\nseconds = [1]", "must be tables"),
         ("trials = true", "'trials' must be a whole number"),
         ("jobs = -1", "jobs = -1"),
         ('workloads = ["a", "a"]', "names a twice"),
@@ -93,3 +96,11 @@ def test_accelerator() -> None:
     assert accelerator("auto") is None
     assert accelerator("kvm") is Accelerator.KVM
     assert dataclasses.replace(Plan(), accelerator=Accelerator.KVM).accelerator is Accelerator.KVM
+
+
+def test_a_setting_of_a_workload() -> None:
+    assert setting("iscsi-scan.luns=24") == ("iscsi-scan", "luns", 24)
+    assert setting("iscsi-scan.initiator=2.1.8") == ("iscsi-scan", "initiator", "2.1.8")
+    for text in ("iscsi-scan=3", "luns=24", "iscsi-scan.luns=", ".luns=3"):
+        with pytest.raises(UserError, match="is no setting"):
+            setting(text)

@@ -45,6 +45,8 @@ class World:
         self.broken: set[str] = set()
         self.outcomes: dict[tuple[str, str], list[Outcome]] = {}
         self.tried: Counter[str] = Counter()
+        self.must_fail_on = ""
+        self.cells: dict[str, list[str]] = {}
         self.on_trial: Callable[[TrialJob], None] = lambda job: None
 
     def build(self, commit: str, source_id: str, log: Path, told: object) -> Kernel:
@@ -52,7 +54,7 @@ class World:
             raise BuildError("no", first_error="mm/percpu.c:1: error: no", log=log)
         return kernel(source_id, self.folder)
 
-    async def run_trial(self, job: TrialJob, seat: object) -> Trial:
+    async def run_trial(self, job: TrialJob, seat: object, tell: object) -> Trial:
         await asyncio.sleep(0)
         self.on_trial(job)
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +81,15 @@ class World:
         }
         commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
         workload = {
-            name: SimpleNamespace(name=name, control_evidence=(REFUSED,)) for name in ("exhaust", "storm")
+            name: SimpleNamespace(
+                name=name,
+                control_evidence=(REFUSED,),
+                boots=1,
+                cold=False,
+                must_fail_on=self.must_fail_on,
+                load=lambda: "8 readers",
+            )
+            for name in ("exhaust", "storm")
         }
         tree = SimpleNamespace(spec="t", name="t", version="6.12", source_id="s")
         made: Any = Prepared
@@ -92,6 +102,8 @@ class World:
             workloads=workload,
             builder=SimpleNamespace(build=self.build, stop=lambda: None),
             notes=["noted"],
+            cells={name: self.cells.get(name, ["exhaust", "storm"]) for name in expects},
+            files={"exhaust": {}, "storm": {}},
         )
 
     def take_over(self, monkeypatch: pytest.MonkeyPatch) -> None:

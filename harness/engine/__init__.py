@@ -7,6 +7,15 @@ here: how a kernel is built or booted, what a workload measures, how an outcome 
 
 from harness.engine.run import Engine, open_folder
 from harness.engine.sourcelines import SourceLines
-from harness.engine.sources import Prepared, Source, build, prepare
+from harness.engine.sources import Prepared, Source, build, planned_workloads, prepare
 
-__all__ = ["Engine", "Prepared", "Source", "SourceLines", "build", "open_folder", "prepare"]
+__all__ = [
+    "Engine",
+    "Prepared",
+    "Source",
+    "SourceLines",
+    "build",
+    "open_folder",
+    "planned_workloads",
+    "prepare",
+]

@@ -9,8 +9,9 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from harness.build import toolchain_versions
@@ -27,6 +28,7 @@ from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
 from harness.words import Accelerator, AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
+from harness.workload import Workload
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
@@ -70,7 +72,9 @@ class Engine:
         with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
         self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
-        places = [(variant, workload) for variant in prepared.variants for workload in prepared.workloads]
+        places = [
+            (variant, workload) for variant in prepared.variants for workload in prepared.cells[variant]
+        ]
         results = self._judge(prepared, accelerator, places)
         write_json(self._out / "results.json", results_to_dict(results))
         return results
@@ -129,8 +133,11 @@ class Engine:
     async def _build_all(
         self, prepared: Prepared, queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]
     ) -> None:
-        per_source = len(prepared.workloads) * self._plan.trials
-        trials = len(prepared.sources) * per_source + len(prepared.workloads)
+        trials = len(prepared.workloads) + sum(
+            self._trials_of(workload)
+            for source in prepared.sources
+            for workload in prepared.workloads_on(source)
+        )
         self._progress.planned(len(prepared.sources), trials, len(guests))
         with_controls = True
         for source in prepared.sources:
@@ -145,13 +152,19 @@ class Engine:
         if source.kernel is None:
             return
         made = 0
-        for control in (True, False) if with_controls else (False,):
-            for workload in prepared.workloads.values():
-                for index in range(1, 2 if control else self._plan.trials + 1):
-                    job = TrialJob(source.name, source.kernel, workload, index, control, self._out)
-                    cold = made < _COLD_AT_LEAST or made % self._plan.cold_every == 0
-                    yield dataclasses.replace(job, cold=cold, seed=_seed(self._plan.seed or 0, job.name))
-                    made += 1
+        planned = [(workload, False) for workload in prepared.workloads_on(source)]
+        if with_controls:
+            planned = [*((workload, True) for workload in prepared.workloads.values()), *planned]
+        for workload, control in planned:
+            files = prepared.files[workload.name]
+            for index in range(1, 2 if control else self._trials_of(workload) + 1):
+                job = TrialJob(source.name, source.kernel, workload, index, control, self._out, files)
+                cold = workload.cold or made < _COLD_AT_LEAST or made % self._plan.cold_every == 0
+                yield dataclasses.replace(job, cold=cold, seed=_seed(self._plan.seed or 0, job.name))
+                made += 1
+
+    def _trials_of(self, workload: Workload) -> int:
+        return self._plan.trials or workload.boots
 
     async def _guest(
         self, number: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
@@ -164,7 +177,7 @@ class Engine:
                 self._progress.trial_started(number, job.name)
                 trial = read_trial(job.folder / "trial.json")
                 if trial is None or trial.outcome is Outcome.INFRA:
-                    trial = await self._try(job, seat)
+                    trial = await self._try(job, seat, partial(self._progress.trial_step, number))
                 self._trials.append(trial)
                 self._progress.trial_ended(number, job.name, trial)
                 queue.task_done()
@@ -172,9 +185,9 @@ class Engine:
             self._broken_states += seat.broken
             await seat.clear()
 
-    async def _try(self, job: TrialJob, seat: Seat) -> Trial:
+    async def _try(self, job: TrialJob, seat: Seat, tell: Callable[[str], None]) -> Trial:
         for attempt in range(1, _ATTEMPTS + 1):
-            trial = dataclasses.replace(await run_trial(job, seat), attempts=attempt)
+            trial = dataclasses.replace(await run_trial(job, seat, tell), attempts=attempt)
             if trial.outcome is not Outcome.INFRA:
                 break
         write_json(job.folder / "trial.json", trial_to_dict(trial))
@@ -202,7 +215,7 @@ class Engine:
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved={name: self._proved(prepared, name) for name in prepared.workloads},
             cells=cells,
-            notes=[*prepared.notes, *self._notes(), *disagreements(cells)],
+            notes=[*prepared.notes, *self._notes(), *disagreements(cells), *_without_reference(prepared)],
             seconds=self._seconds,
         )
 
@@ -217,6 +230,20 @@ class Engine:
         )
         return control_failed_as_it_should(control, prepared.workloads[workload].control_evidence)
 
+    def _unproved(self, prepared: Prepared, name: str) -> str:
+        """Say why passes of a workload prove nothing in this run; empty when they do."""
+        workload = prepared.workloads[name]
+        if not self._proved(prepared, name):
+            return "the positive control did not fail as it should"
+        if workload.must_fail_on not in prepared.variants:
+            return ""
+        kernel = prepared.source_of(workload.must_fail_on).name
+        tried = [trial for trial in self._trials if (trial.kernel, trial.workload) == (kernel, name)]
+        if any(trial.outcome is Outcome.FAIL and not trial.control for trial in tried):
+            return ""
+        boots = sum(not trial.control for trial in tried)
+        return f"the control did not fail: 0 of {boots} trials on {workload.must_fail_on} ({workload.load()})"
+
     def _cell(self, prepared: Prepared, variant: str, workload: str) -> Cell:
         source = prepared.source_of(variant)
         place = (source.name, workload, False)
@@ -226,7 +253,7 @@ class Engine:
             workload,
             sorted(trials, key=lambda trial: trial.index),
             prepared.expectations(variant).get(workload),
-            control_proved=self._proved(prepared, workload),
+            unproved=self._unproved(prepared, workload),
             build_failure=source.first_error,
         )
 
@@ -257,6 +284,15 @@ def _variant_report(prepared: Prepared, name: str) -> VariantReport:
 def _seed(seed: int, name: str) -> int:
     """Return a trial's own seed, the same whenever and in whatever order it runs."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:4], "little")
+
+
+def _without_reference(prepared: Prepared) -> list[str]:
+    """Note the workloads whose failure is a matter of chance, where nothing in the plan has to fail."""
+    return [
+        f"{name}: without {workload.must_fail_on}, which must fail under the same load, a pass may be luck"
+        for name, workload in prepared.workloads.items()
+        if workload.must_fail_on and workload.must_fail_on not in prepared.variants
+    ]
 
 
 def _raise_if_failed(tasks: Sequence[asyncio.Task[None]]) -> None:

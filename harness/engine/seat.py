@@ -15,6 +15,8 @@ from harness.workload import MODULE
 if TYPE_CHECKING:
     from harness.engine.trial import TrialJob
 
+_Kind = tuple[str, int, int, frozenset[tuple[str, Path]]]
+
 _BOOT_DEADLINE = 120.0
 
 
@@ -23,7 +25,7 @@ class _Saved:
     """A guest that can be restored, which kernel and machine it is, and where it was booted."""
 
     guest: SavingGuest
-    kind: tuple[str, int, int]
+    kind: _Kind
     folder: Path
 
 
@@ -78,7 +80,7 @@ class Seat:
         return False
 
     async def _boot(self, job: TrialJob) -> None:
-        initrd = build_initrd(job.folder / "initrd", {MODULE: job.kernel.module})
+        initrd = build_initrd(job.folder / "initrd", {MODULE: job.kernel.module, **job.files})
         spec = BootSpec(
             image=job.kernel.image,
             initrd=initrd,
@@ -108,5 +110,5 @@ class Seat:
         self._saved = _Saved(guest, _kind(job), job.folder)
 
 
-def _kind(job: TrialJob) -> tuple[str, int, int]:
-    return job.kernel.key, job.workload.cpus, job.workload.memory_mib
+def _kind(job: TrialJob) -> _Kind:
+    return job.kernel.key, job.workload.cpus, job.workload.memory_mib, frozenset(job.files.items())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.build import Builder, BuildProgress, order
 from harness.data import data_dir
+from harness.engine.files import guest_files
 from harness.plan import Plan, choose
 from harness.report.progress import Progress
 from harness.source import Tree, open_tree
@@ -40,7 +41,8 @@ class Source:
 class Prepared:
     """What a plan comes to on this tree, before anything is built.
 
-    `sources` stand in the order of building.
+    `sources` stand in the order of building. `cells` names the workloads of each variant, `files` what each
+    workload needs in the guest, by the path there.
     """
 
     tree: Tree
@@ -51,16 +53,27 @@ class Prepared:
     workloads: Mapping[str, Workload]
     builder: Builder
     notes: Sequence[str]
+    cells: Mapping[str, Sequence[str]]
+    files: Mapping[str, Mapping[str, Path]]
 
     def source_of(self, variant: str) -> Source:
         """Return the source that a variant has."""
         return next(source for source in self.sources if variant in source.names)
 
+    def workloads_on(self, source: Source) -> list[Workload]:
+        """Return what is run on a source: the workloads of all the variants that have it."""
+        wanted = {name for variant in source.names for name in self.cells[variant]}
+        return [workload for name, workload in self.workloads.items() if name in wanted]
+
     def expectations(self, variant: str) -> Mapping[str, Expectation]:
         """Return what history says of a variant; the unpatched tree behaves like the stage it stands at."""
-        if variant != AS_IS:
-            return self.variants[variant].expects
-        return catalogue()[self.stage].expects if self.stage else {}
+        return _expectations(self.variants[variant], self.stage)
+
+
+def _expectations(variant: Variant, stage: str | None) -> Mapping[str, Expectation]:
+    if variant.name != AS_IS:
+        return variant.expects
+    return catalogue()[stage].expects if stage else {}
 
 
 def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
@@ -69,22 +82,52 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     `UserError` for an unknown name, a tree that is not there or a variant that was asked for and cannot be
     made.
     """
-    chosen = {name: workloads()[name] for name in choose("workload", plan.workloads, workloads())}
+    chosen = planned_workloads(plan)
     choose("variant", plan.variants, catalogue())
     fragments = _fragments(plan, chosen)
     tree = open_tree(plan.tree, cache, mirror=plan.debian_mirror, say=progress.say)
     commits, notes = _materialise(plan, tree, progress)
     builder = Builder(tree, cache, fragments, data_dir("images") / "module")
+    files = {
+        name: guest_files(workload, cache, plan.debian_mirror, progress.say)
+        for name, workload in chosen.items()
+    }
+    stage = tree_stage(tree)
+    cells = {name: _cells(plan, name, stage, chosen) for name in commits}
+    commits = {name: made for name, made in commits.items() if cells[name]}
     return Prepared(
         tree=tree,
-        stage=tree_stage(tree),
+        stage=stage,
         variants={name: catalogue()[name] for name in commits},
         commits=commits,
         sources=_in_order(tree, _distinct(commits), builder),
         workloads=chosen,
         builder=builder,
         notes=notes,
+        cells=cells,
+        files=files,
     )
+
+
+def planned_workloads(plan: Plan) -> dict[str, Workload]:
+    """Return the workloads that the plan names, or those that nobody has to name, with its parameters."""
+    known = workloads()
+    choose("workload", list(plan.parameters), known)
+    return {
+        name: known[name].tuned(plan.parameters.get(name, {}))
+        for name in choose("workload", plan.workloads, known)
+        if plan.workloads or not known[name].on_demand
+    }
+
+
+def _cells(plan: Plan, variant: str, stage: str | None, chosen: Mapping[str, Workload]) -> list[str]:
+    """Return the workloads of a variant; those on demand only where it was named or history knows of it."""
+    expected = _expectations(catalogue()[variant], stage)
+    return [
+        name
+        for name, workload in chosen.items()
+        if plan.variants or not workload.on_demand or name in expected
+    ]
 
 
 def _fragments(plan: Plan, chosen: Mapping[str, Workload]) -> list[Path]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.dmesg import parse, to_dict
 from harness.engine.seat import Seat
+from harness.lock import silent
 from harness.report.codec import write_json
 from harness.verdict import judge_trial
 from harness.words import Ending, Event, GuestEndedError, InfraError, Kernel, Observation, Trial
@@ -24,7 +26,8 @@ _BANNER = b"Linux version "
 class TrialJob:
     """What to run: a workload (or its sabotaged control) on the kernel that the variant `kernel_name` has.
 
-    `cold` demands a guest that was booted for this trial alone.
+    `cold` demands a guest that was booted for this trial alone. `files` are what the workload needs in the
+    guest, by the path there.
     """
 
     kernel_name: str
@@ -33,6 +36,7 @@ class TrialJob:
     index: int
     control: bool
     out: Path
+    files: Mapping[str, Path] = field(default_factory=dict)
     seed: int = 0
     cold: bool = False
 
@@ -61,7 +65,7 @@ class _Life:
     boot_seconds: float = 0.0
 
 
-async def _live(job: TrialJob, seat: Seat, life: _Life) -> None:
+async def _live(job: TrialJob, seat: Seat, life: _Life, tell: Callable[[str], None]) -> None:
     """Run the workload in a guest that is ready, and leave the guest."""
     started = time.monotonic()
     guest, life.booted_in = await seat.take(job)
@@ -69,17 +73,17 @@ async def _live(job: TrialJob, seat: Seat, life: _Life) -> None:
     try:
         notes = await guest.read("/sys/kernel/notes")
         life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
-        life.observation = await job.workload.run(guest, sabotage=job.control, seed=job.seed)
+        life.observation = await job.workload.run(guest, sabotage=job.control, seed=job.seed, tell=tell)
     except InfraError as error:
         # The guest lives but refuses a file: what is missing makes the trial inconclusive, and this says why.
         life.observation = Observation(complete=False, notes=(str(error),))
     life.ending = await seat.leave()
 
 
-async def _try(job: TrialJob, seat: Seat) -> _Life:
+async def _try(job: TrialJob, seat: Seat, tell: Callable[[str], None]) -> _Life:
     life = _Life(job.folder)
     try:
-        await _live(job, seat, life)
+        await _live(job, seat, life, tell)
     except GuestEndedError as error:
         life.ending = error.ending
     except InfraError as error:
@@ -110,15 +114,15 @@ def _make_folder(folder: Path) -> None:
         raise InfraError(f"the trial's folder {folder} cannot be made: {error.strerror}") from None
 
 
-async def run_trial(job: TrialJob, seat: Seat) -> Trial:
+async def run_trial(job: TrialJob, seat: Seat, tell: Callable[[str], None] = silent) -> Trial:
     """Run one trial in a folder of its own. Whatever the guest does ends in an outcome, never in an
-    exception.
+    exception. `tell` is told how far the workload is.
 
     `InfraError` when the trial cannot be kept, as on a full disk.
     """
     _make_folder(job.folder)
     started = time.monotonic()
-    life = await _try(job, seat)
+    life = await _try(job, seat, tell)
     console_read, events = _read_console(job.folder)
     witnesses = {
         RUNNING_KERNEL: life.running_kernel,

@@ -7,6 +7,7 @@ guest, what its console means, and anything about percpu. The room is asyncio.
 """
 
 from harness.machine.accelerator import choose_accelerator
+from harness.machine.compiler import SHARED, STATIC, compiled
 from harness.machine.guest import Completed, Guest, SavingGuest
 from harness.machine.initrd import build_initrd
 from harness.machine.qemu import boot
@@ -14,6 +15,8 @@ from harness.machine.terminal import interactive
 from harness.machine.vm import BootSpec
 
 __all__ = [
+    "SHARED",
+    "STATIC",
     "BootSpec",
     "Completed",
     "Guest",
@@ -21,5 +24,6 @@ __all__ = [
     "boot",
     "build_initrd",
     "choose_accelerator",
+    "compiled",
     "interactive",
 ]

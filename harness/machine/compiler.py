@@ -11,6 +11,11 @@ from pathlib import Path
 
 from harness.words import InfraError
 
+_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-s")
+#: For a program that needs nothing else in the guest, and for a library that is preloaded there.
+STATIC = (*_FLAGS, "-static")
+SHARED = (*_FLAGS, "-shared", "-fPIC")
+
 
 def compiled(sources: Sequence[Path], flags: Sequence[str]) -> bytes:
     """Return the linked program; the same sources and flags give the same bytes."""

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from harness.data import data_dir
-from harness.machine.compiler import compiled
+from harness.machine.compiler import STATIC, compiled
 from harness.words import InfraError, UserError
 
 BUSYBOX = Path("/bin/busybox")
 _FOLDERS = ("dev", "etc", "proc", "root", "run", "sys", "tmp")
 _PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
-_CFLAGS = ("-std=gnu11", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def _extra_file(name: str, path: Path) -> _Entry:
 
 
 def _agent() -> bytes:
-    return compiled(sorted((data_dir("images") / "agent").glob("*.c")), _CFLAGS)
+    return compiled(sorted((data_dir("images") / "agent").glob("*.c")), STATIC)
 
 
 def _busybox() -> dict[str, _Entry]:

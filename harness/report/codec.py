@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.words import CallPath, Ending, Event, InfraError, Kind, Misbehaviour, Observation, Outcome, Trial
+from harness.words import (
+    CallPath,
+    Ending,
+    Event,
+    InfraError,
+    Kind,
+    Misbehaviour,
+    Observation,
+    Outcome,
+    Tally,
+    Trial,
+)
 
 _EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(Event))
 
@@ -28,7 +39,27 @@ def _event(raw: Mapping[str, Any]) -> Event:
 def _observation(raw: Mapping[str, Any]) -> Observation:
     paths = tuple(CallPath(path["label"], path["count"], tuple(path["functions"])) for path in raw["paths"])
     failures = tuple(Misbehaviour(**failure) for failure in raw["failures"])
-    return Observation(**{**raw, "failures": failures, "notes": tuple(raw["notes"]), "paths": paths})
+    return Observation(
+        **{
+            **raw,
+            "failures": failures,
+            "notes": tuple(raw["notes"]),
+            "paths": paths,
+            "obstacles": tuple(raw["obstacles"]),
+            "series": {
+                name: tuple((ms, value) for ms, value in line) for name, line in raw["series"].items()
+            },
+            "tally": Tally(**raw["tally"]) if raw["tally"] else None,
+        }
+    )
+
+
+def measured_to_dict(observation: Observation) -> dict[str, Any]:
+    """Turn what a workload measured over time, and how much it found, into JSON types."""
+    return {
+        "series": {name: [list(point) for point in line] for name, line in observation.series.items()},
+        "tally": dataclasses.asdict(observation.tally) if observation.tally else None,
+    }
 
 
 def trial_to_dict(trial: Trial) -> dict[str, Any]:
@@ -43,6 +74,8 @@ def trial_to_dict(trial: Trial) -> dict[str, Any]:
         "failures": [dataclasses.asdict(failure) for failure in trial.observation.failures],
         "notes": trial.observation.notes,
         "paths": [dataclasses.asdict(path) for path in trial.observation.paths],
+        "obstacles": trial.observation.obstacles,
+        **measured_to_dict(trial.observation),
     }
     return raw
 

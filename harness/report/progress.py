@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.words import Outcome, Trial
 
 _PLAIN_BUILD_INTERVAL = 20.0
+_PLAIN_STEP_INTERVAL = 10.0
 
 
 class Progress(Protocol):
@@ -34,6 +35,9 @@ class Progress(Protocol):
 
     def trial_started(self, guest: int, name: str) -> None:
         """Tell which trial runs on which guest."""
+
+    def trial_step(self, guest: int, text: str) -> None:
+        """Tell how far the trial on a guest is."""
 
     def trial_ended(self, guest: int, name: str, trial: Trial) -> None:
         """Tell a trial's outcome."""
@@ -71,6 +75,7 @@ class PlainProgress:
         self._console = console
         self._pace = _Pace()
         self._last_build = 0.0
+        self._last_step: dict[int, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +110,13 @@ class PlainProgress:
     def trial_started(self, guest: int, name: str) -> None:
         """Leave it to the line of the trial's end."""
 
+    def trial_step(self, guest: int, text: str) -> None:
+        """Print how far a trial is, now and then."""
+        now = time.monotonic()
+        if now - self._last_step.get(guest, 0.0) >= _PLAIN_STEP_INTERVAL:
+            self._last_step[guest] = now
+            self.say(f"guest {guest}: {text}")
+
     def trial_ended(self, guest: int, name: str, trial: Trial) -> None:
         """Print a trial's outcome."""
         self._pace.tried.append(trial.seconds)
@@ -124,6 +136,7 @@ class LiveProgress(PlainProgress):
         super().__init__(console)
         self._build = ""
         self._running: dict[int, tuple[str, float]] = {}
+        self._steps: dict[int, str] = {}
         self._live = Live(self, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -140,7 +153,8 @@ class LiveProgress(PlainProgress):
         now = time.monotonic()
         lines = [Text(self._build, style="cyan")] if self._build else []
         for guest, (name, since) in sorted(self._running.items()):
-            lines.append(Text(f"guest {guest}: {name} {now - since:.0f} s", style="cyan"))
+            step = f", {self._steps[guest]}" if guest in self._steps else ""
+            lines.append(Text(f"guest {guest}: {name} {now - since:.0f} s{step}", style="cyan"))
         done = f"{self._pace.trials_done} of {self._pace.trials} trials"
         lines.append(Text(f"{done}{self._left()}", style="bold"))
         return Group(*lines)
@@ -159,9 +173,14 @@ class LiveProgress(PlainProgress):
         """Draw which trial runs on which guest."""
         self._running[guest] = (name, time.monotonic())
 
+    def trial_step(self, guest: int, text: str) -> None:
+        """Draw how far a trial is."""
+        self._steps[guest] = text
+
     def trial_ended(self, guest: int, name: str, trial: Trial) -> None:
         """Print a trial's outcome, and take its line away."""
         self._running.pop(guest, None)
+        self._steps.pop(guest, None)
         if trial.outcome is not Outcome.PASS:
             super().trial_ended(guest, name, trial)
             return

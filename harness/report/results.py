@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import jsonschema
 
-from harness.report.codec import event_to_dict
+from harness.report.codec import event_to_dict, measured_to_dict
 from harness.words import AcceleratorChoice, Cell, Trial
 
 SCHEMA_VERSION = 1
@@ -136,6 +136,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "seed": trial.seed,
         "booted_in": trial.booted_in,
         "restored": trial.restored,
+        **measured_to_dict(trial.observation),
     }
 
 

@@ -36,7 +36,16 @@ def _verdict(cell: Cell) -> str:
     rate = f" {cell.failures}/{len(cell.trials)}" if len(cell.trials) > 1 and cell.failures else ""
     style = _STYLE[cell.verdict]
     mark = "" if cell.as_expected else " [bold reverse] ! [/]"
-    return f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome if cell.expected else '?'}){mark}"
+    verdict = f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome if cell.expected else '?'}){mark}"
+    return f"{verdict}\n[dim]{tallies}[/]" if (tallies := _tallies(cell)) else verdict
+
+
+def _tallies(cell: Cell) -> str:
+    """Write how much each trial found, as in `24, 153, 84 of 193`; empty when nothing was lost."""
+    tallies = [trial.observation.tally for trial in cell.trials if trial.observation.tally]
+    if all(tally.found == tally.wanted for tally in tallies):
+        return ""
+    return f"{', '.join(str(tally.found) for tally in tallies)} of {tallies[0].wanted}"
 
 
 def _variant(variant: VariantReport) -> str:

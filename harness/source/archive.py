@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from harness.source.lock import silent
+from harness.lock import silent
 from harness.source.repository import EPOCH, IDENTITY, Repository, git_environment
 from harness.words import InfraError
 

@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.source.apt import Offer, PrivateApt, system_mirror
+from harness.debian.apt import Offer, PrivateApt, system_mirror
+from harness.lock import locked
 from harness.source.archive import import_package, require_room
-from harness.source.lock import locked
 from harness.source.repository import Repository
 from harness.source.tree import Tree, makefile_version
 from harness.words import UserError

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.lock import locked
 from harness.source.archive import require_room
-from harness.source.lock import locked
 from harness.source.repository import GitError, Repository
 from harness.source.tree import Tree, makefile_version
 from harness.words import InfraError, UserError

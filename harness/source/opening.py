@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.lock import silent
 from harness.source.debian import PREFIX, open_debian
 from harness.source.folder import open_folder
-from harness.source.lock import silent
 from harness.source.tree import Tree
 from harness.source.usergit import git_folder, open_git
 from harness.words import InfraError, UserError

@@ -13,7 +13,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # without git, `doctor` mu
 import git
 from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
 
-from harness.source.lock import locked
+from harness.lock import locked
 from harness.source.repository import GitError, Repository
 from harness.source.tree import Tree, makefile_version
 from harness.words import InfraError, UserError

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.source.lock import locked
+from harness.lock import locked
 from harness.source.repository import GitError, Repository
 from harness.words import InfraError, UserError
 

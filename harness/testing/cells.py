@@ -14,13 +14,12 @@ import platformdirs
 import pytest
 from rich.console import Console
 
-from harness.engine import Engine, Prepared, open_folder
+from harness.engine import Engine, Prepared, open_folder, planned_workloads
 from harness.plan import choose, load
 from harness.report.finding import Finding, Sort, of_cell
 from harness.report.progress import PlainProgress
 from harness.variants import catalogue
 from harness.words import AcceleratorChoice, Cell, HarnessError, UserError
-from harness.workload import workloads
 
 #: What the plugin is registered as.
 NAME = "percpu-plan"
@@ -33,7 +32,7 @@ class PlanPlugin:
         self.path = path
         self.plan = load(path)
         self.variants = choose("variant", self.plan.variants, catalogue())
-        self.workloads = choose("workload", self.plan.workloads, workloads())
+        self.workloads = tuple(planned_workloads(self.plan))
         self.out = _out(config)
         self._held = ExitStack()
         self._engine: Engine | None = None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.lock import silent
 from harness.source import Repository, Tree
-from harness.source.lock import silent
 from harness.source.series import Applied, Series, open_series, place
 from harness.source.series.series import safe_name
 from harness.variants.catalogue import Variant, catalogue

@@ -53,13 +53,14 @@ def judge_cell(
     trials: Sequence[Trial],
     expected: Expectation | None,
     *,
-    control_proved: bool,
+    unproved: str = "",
     build_failure: str | None = None,
 ) -> Cell:
     """Judge a cell from its trials.
 
     Without trials (a kernel that did not build: `build_failure` is its first error line) nothing was
-    measured. Without a positive control that failed as it should, a pass proves nothing.
+    measured. Without a positive control that failed as it should, a pass proves nothing: `unproved` says what
+    was wrong with the control, and is empty when nothing was.
     """
     reasons: tuple[str, ...]
     if build_failure is not None or not trials:
@@ -71,9 +72,9 @@ def judge_cell(
         reasons = tuple(
             dict.fromkeys(reason for trial in trials if trial.outcome is verdict for reason in trial.reasons)
         )
-        if verdict is Outcome.PASS and not control_proved:
+        if verdict is Outcome.PASS and unproved:
             verdict = Outcome.INCONCLUSIVE
-            reasons = ("the positive control did not fail as it should",)
+            reasons = (unproved,)
     return Cell(
         variant=variant,
         workload=workload,

@@ -60,7 +60,8 @@ def _misbehaviour(
 
 def _missing(observation: Observation, events: Sequence[Event], required: Sequence[str]) -> list[str]:
     """List what a pass would need and this trial lacks."""
-    missing = [f"lockdep gave up: {event.title}" for event in events if _lockdep_gave_up(event)]
+    missing = list(observation.obstacles)
+    missing += [f"lockdep gave up: {event.title}" for event in events if _lockdep_gave_up(event)]
     if not observation.complete:
         missing.append("the workload's success token is missing")
     witnesses = dict.fromkeys([*required, *observation.witnesses])

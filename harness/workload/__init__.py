@@ -11,16 +11,17 @@ a fragment in `kconfigs/`.
 
 from __future__ import annotations
 
-from harness.workload.base import CompletedLike, GuestLike, Workload
+from harness.workload.base import CompletedLike, GuestLike, Parameters, Workload
 from harness.workload.constrained_holder import CONSTRAINED_HOLDER
 from harness.workload.exhaust import EXHAUST
 from harness.workload.probe import MODULE
 from harness.workload.reclaim_audit import RECLAIM_AUDIT
 from harness.workload.reclaim_inversion import RECLAIM_INVERSION
 from harness.workload.refill import ATOMIC_REFILL
+from harness.workload.scan import ISCSI_SCAN, ISCSI_SCAN_NEWEST, ISCSI_SCAN_NO_FLUSHER, SCSI_SCAN
 from harness.workload.storm import STORM
 
-__all__ = ["MODULE", "CompletedLike", "GuestLike", "Workload", "workloads"]
+__all__ = ["MODULE", "CompletedLike", "GuestLike", "Parameters", "Workload", "workloads"]
 
 _ALL: tuple[Workload, ...] = (
     RECLAIM_INVERSION,
@@ -29,6 +30,10 @@ _ALL: tuple[Workload, ...] = (
     RECLAIM_AUDIT,
     ATOMIC_REFILL,
     STORM,
+    SCSI_SCAN,
+    ISCSI_SCAN,
+    ISCSI_SCAN_NO_FLUSHER,
+    ISCSI_SCAN_NEWEST,
 )
 
 

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
-from harness.words import Kind, Observation
+from harness.lock import silent
+from harness.words import Kind, Observation, UserError
 
 
 class CompletedLike(Protocol):
@@ -17,6 +19,10 @@ class CompletedLike(Protocol):
     @property
     def exit_code(self) -> int:
         """Exit status of the command."""
+
+    @property
+    def stdout(self) -> bytes:
+        """What it wrote to its standard output."""
 
     @property
     def stderr(self) -> bytes:
@@ -33,6 +39,9 @@ class GuestLike(Protocol):
         """Return the content of a file in the guest; `InfraError` if it cannot be read."""
 
 
+Parameters = Mapping[str, int | str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workload(ABC):
     """One thing to do to a booted kernel, and what it takes to believe the result.
@@ -42,6 +51,14 @@ class Workload(ABC):
     it must fail; `control_evidence` is what that failure consists of, in the words of `Expectation.evidence`.
     `supporting` are kinds of event that the workload provokes and counts exactly by other means; `precluded`
     are witnesses that a failure may itself take away.
+
+    `boots` are the trials of a cell unless the plan says how many. `must_fail_on` names a variant for a
+    workload whose failure is a matter of chance: unless one of its trials fails there, those that pass
+    elsewhere may just have been lucky. A costly workload is `on_demand`: it runs only when a plan names it,
+    and unless the plan names variants too, only on those of which history says what they do under it. Each
+    trial of a `cold` one gets a guest that was booted for it. `packages` are recipes in `images/packages/`,
+    `programs` map a path in the guest to the folder in `images/` whose sources make it. `parameters` may be
+    changed by a plan.
     """
 
     name: str
@@ -55,10 +72,47 @@ class Workload(ABC):
     control_evidence: tuple[str, ...]
     supporting: tuple[Kind, ...] = ()
     precluded: tuple[str, ...] = ()
+    on_demand: bool = False
+    cold: bool = False
+    boots: int = 1
+    must_fail_on: str = ""
+    packages: tuple[str, ...] = ()
+    programs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
 
     @abstractmethod
-    async def run(self, guest: GuestLike, *, sabotage: bool = False, seed: int = 0) -> Observation:
+    async def run(
+        self,
+        guest: GuestLike,
+        *,
+        sabotage: bool = False,
+        seed: int = 0,
+        tell: Callable[[str], None] = silent,
+    ) -> Observation:
         """Run it in a guest fresh from boot, or its positive control, and say what was measured.
 
-        Random choices follow from `seed`, 32 bits.
+        Random choices follow from `seed`, 32 bits. `tell` is told how far it is, in a few words.
         """
+
+    def load(self) -> str:
+        """Say in a few words with which parameters it is run."""
+        return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+
+    def tuned(self, changes: Parameters) -> Self:
+        """Return this workload with other parameters; `cpus` and `memory_mib` are such of every workload.
+
+        `UserError` for one that it does not have, and for a value of the wrong type.
+        """
+        known = {"cpus": self.cpus, "memory_mib": self.memory_mib, **self.parameters}
+        for name, value in changes.items():
+            if name not in known:
+                raise UserError(f"{self.name} has no parameter '{name}': it has {', '.join(known)}")
+            if type(value) is not type(known[name]):
+                kind = "a string" if isinstance(known[name], str) else "a number"
+                raise UserError(f"{self.name}.{name} must be {kind}, not {value!r}")
+        return dataclasses.replace(
+            self,
+            cpus=int(changes.get("cpus", self.cpus)),
+            memory_mib=int(changes.get("memory_mib", self.memory_mib)),
+            parameters={name: changes.get(name, value) for name, value in self.parameters.items()},
+        )

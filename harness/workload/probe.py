@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.lock import silent
 from harness.words import Misbehaviour, Observation
 from harness.workload.base import GuestLike, Workload
 from harness.workload.result import MalformedError, ProbeResult, parse_result
@@ -26,13 +27,12 @@ BY_FLAG = {"noio_flag": "GFP_NOIO", "nofs_flag": "GFP_NOFS"}
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeWorkload(Workload):
-    """A workload of the probe module. `parameters` are further module parameters."""
+    """A workload of the probe module. `parameters` are those of the module."""
 
     fragments: tuple[str, ...] = FRAGMENTS
     cpus: int = 2
     memory_mib: int = 256
     deadline: float = 120.0
-    parameters: Mapping[str, int] | None = None
     # Lockdep turns itself off when it has something to report.
     precluded: tuple[str, ...] = (LOCKDEP_ALIVE,)
 
@@ -47,9 +47,16 @@ class ProbeWorkload(Workload):
         """Say in sentences what of these counters is neither misbehaviour nor to be left out."""
         return []
 
-    async def run(self, guest: GuestLike, *, sabotage: bool = False, seed: int = 0) -> Observation:
+    async def run(
+        self,
+        guest: GuestLike,
+        *,
+        sabotage: bool = False,
+        seed: int = 0,
+        tell: Callable[[str], None] = silent,
+    ) -> Observation:
         """Load the module and read its result. Whatever is not well formed makes the run incomplete."""
-        parameters = {"sabotage": int(sabotage), "seed": seed, **(self.parameters or {})}
+        parameters = {"sabotage": int(sabotage), "seed": seed, **self.parameters}
         argv = ["/bin/busybox", "insmod", MODULE, f"workload={self.name}"]
         argv += [f"{name}={value}" for name, value in parameters.items()]
         loaded = await guest.run(argv, self.deadline)

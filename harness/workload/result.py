@@ -1,30 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads the result file of the probe module, `/sys/kernel/debug/percpu_probe/result`.
+"""Reads what was measured in the guest.
 
 Plain ASCII lines: `workload NAME` first; then in any order `counter NAME N`, `witness NAME 0|1`,
-`path LABEL N SYMBOL;SYMBOL...` (innermost first) and `note TEXT`; `token NAME complete` last, if the workload
-ran to its end. It is written by `images/module/result.c`.
+`path LABEL N SYMBOL;SYMBOL...` (innermost first), `series NAME MS:N MS:N...`, `note TEXT` and
+`obstacle TEXT`; `token NAME complete` last, if the workload ran to its end. It is written by
+`images/module/result.c`, as `/sys/kernel/debug/percpu_probe/result`, and by `images/scan/report.c`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from harness.words import CallPath
 
 
 class MalformedError(ValueError):
-    """The text is no result of the probe module: the message names the line and what is wrong with it."""
+    """The text is no result: the message names the line and what is wrong with it."""
 
 
 @dataclass(slots=True)
 class ProbeResult:
-    """What the module measured. `complete` is its token for the workload that was asked for."""
+    """What was measured. `complete` is the token of the workload that was asked for."""
 
     complete: bool = False
     counters: dict[str, int] = field(default_factory=dict)
     witnesses: dict[str, bool] = field(default_factory=dict)
+    series: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    obstacles: list[str] = field(default_factory=list)
     _paths: dict[tuple[str, tuple[str, ...]], int] = field(default_factory=dict)
 
     @property
@@ -52,8 +56,14 @@ class ProbeResult:
                 key = (label, _functions(symbols))
                 # Two call sites in one function differ in the kernel, and are one path by name.
                 self._paths[key] = self._paths.get(key, 0) + _number(line, count)
+            case "series":
+                name, _, points = rest.partition(" ")
+                _once(line, name, self.series)
+                self.series[name] = tuple(_point(line, text) for text in points.split())
             case "note" if rest:
                 self.notes.append(rest)
+            case "obstacle" if rest:
+                self.obstacles.append(rest)
             case _:
                 raise MalformedError(f"no such line is known: {line!r}")
 
@@ -70,21 +80,26 @@ def _fields(line: str, rest: str, count: int) -> list[str]:
     return fields
 
 
+def _point(line: str, text: str) -> tuple[int, int]:
+    time, _, value = text.partition(":")
+    return _number(line, time), _number(line, value)
+
+
 def _number(line: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise MalformedError(f"not a number: {line!r}")
     return int(text)
 
 
-def _once(line: str, name: str, seen: dict[str, int] | dict[str, bool]) -> None:
+def _once(line: str, name: str, seen: Collection[str]) -> None:
     if name in seen:
         raise MalformedError(f"said twice: {line!r}")
 
 
 def parse_result(data: bytes, workload: str) -> ProbeResult:
-    """Parse the module's result for `workload`.
+    """Parse a result of `workload`.
 
-    `MalformedError` for anything that the module does not write, for a cut line, and for the result of
+    `MalformedError` for anything that is not written there, for a cut line, and for the result of
     another workload. A result without the token is well formed: it is not `complete`.
     """
     try:

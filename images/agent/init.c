@@ -28,6 +28,7 @@ static const struct {
 	{ "devtmpfs", "/dev" },	   { "debugfs", "/sys/kernel/debug" },
 	{ "tmpfs", "/tmp" },	   { "tracefs", "/sys/kernel/tracing" },
 	{ "tmpfs", "/run" },	   { "configfs", "/sys/kernel/config" },
+	{ "cgroup2", "/sys/fs/cgroup" },
 };
 
 static void write_file(const char *path, const char *text)

@@ -44,14 +44,17 @@ extern const struct pp_workload pp_exhaust;
 extern const struct pp_workload pp_reclaim_audit;
 extern const struct pp_workload pp_atomic_refill;
 extern const struct pp_workload pp_storm;
+extern const struct pp_workload pp_scan;
 
 /* result.c: the result file, and KTAP on the console. */
 int pp_result_open(const struct pp_workload *workload);
+void pp_result_ready(void);
 void pp_result_finish(int error);
 void pp_result_close(void);
 __printf(2, 3) void pp_counter(u64 value, const char *fmt, ...);
 __printf(1, 2) void pp_note(const char *fmt, ...);
 void pp_witness(const char *name, bool seen);
+void pp_series(const char *name, atomic_t *bins, unsigned int count, unsigned int bin_ms);
 void pp_path(const char *label, unsigned long count, const unsigned long *stack,
 	     unsigned int depth);
 __printf(3, 4) void pp_part(const char *name, bool ok, const char *fmt, ...);

@@ -2,8 +2,8 @@
 /*
  * Results: exact figures for the host in debugfs, KTAP for a person on the console.
  *
- * Only the task that loads the module writes here, so nothing is locked. The file appears when
- * it is complete; its last line is the workload's token, and a result that did not fit has
+ * Only the task that loads the module writes here, so nothing is locked. The file `result` appears
+ * when it is complete; its last line is the workload's token, and a result that did not fit has
  * none.
  */
 #include <linux/debugfs.h>
@@ -21,6 +21,7 @@ static struct dentry *folder;
 static char *text;
 static size_t used;
 static bool overflow;
+static bool ready = true;
 static const struct pp_workload *running;
 static unsigned int part, parts_not_ok;
 
@@ -50,6 +51,7 @@ int pp_result_open(const struct pp_workload *workload)
 	if (!text)
 		return -ENOMEM;
 	running = workload;
+	folder = debugfs_create_dir("percpu_probe", NULL);
 	add("workload %s\n", workload->name);
 	pr_info("KTAP version 1\n");
 	pr_info("1..1\n");
@@ -57,6 +59,12 @@ int pp_result_open(const struct pp_workload *workload)
 	pr_info("    # Subtest: %s\n", workload->name);
 	pr_info("    1..%u\n", workload->parts);
 	return 0;
+}
+
+/* Tell whoever waits for it that the workload has begun to watch: a file named "ready" appears. */
+void pp_result_ready(void)
+{
+	debugfs_create_bool("ready", 0444, folder, &ready);
 }
 
 void pp_result_finish(int error)
@@ -73,7 +81,6 @@ void pp_result_finish(int error)
 
 	blob.data = text;
 	blob.size = used;
-	folder = debugfs_create_dir("percpu_probe", NULL);
 	debugfs_create_blob("result", 0444, folder, &blob);
 }
 
@@ -108,6 +115,18 @@ void pp_note(const char *fmt, ...)
 void pp_witness(const char *name, bool seen)
 {
 	add("witness %s %d\n", name, seen);
+}
+
+/* Figures over time: those bins that are not empty, as MILLISECONDS:FIGURE. */
+void pp_series(const char *name, atomic_t *bins, unsigned int count, unsigned int bin_ms)
+{
+	unsigned int i;
+
+	add("series %s", name);
+	for (i = 0; i < count; i++)
+		if (atomic_read(&bins[i]))
+			add(" %u:%d", i * bin_ms, atomic_read(&bins[i]));
+	add("\n");
 }
 
 /* The symbol names alone: offsets and module names differ from build to build. */

@@ -87,7 +87,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("names", "trace", "guilty"), CASES, ids=lambda value: str(value)[-40:])
+@pytest.mark.parametrize(("names", "trace", "guilty"), CASES, ids=[case[1][-60:] for case in CASES])
 def test_the_guilty_function(names: Names, trace: str, guilty: str | None) -> None:
     text = "".join(f"\n {name}+0x10/0x20" for name in trace.split())
     assert stack.guilty("head" + text, names) == guilty

@@ -82,6 +82,40 @@ def test_a_control_that_passes_spoils_every_pass_of_its_workload(world: World) -
     assert not document["as_expected"]
 
 
+def test_where_failing_is_chance_nothing_passes_unless_the_reference_failed_once(world: World) -> None:
+    world.must_fail_on = BAD
+    assert go(world, Plan(trials=3, jobs=2))["as_expected"]
+
+
+def test_a_reference_that_never_failed_spoils_every_pass_and_says_how_it_was_tried(world: World) -> None:
+    world.must_fail_on = BAD
+    world.outcomes[BAD, "exhaust"] = [Outcome.PASS]
+    document = go(world, Plan(trials=3, jobs=2))
+    said = ["the control did not fail: 0 of 3 trials on scope-atomic (8 readers)"]
+    for variant in (GOOD, BAD):
+        assert cell(document, variant)["verdict"] == "inconclusive"
+        assert cell(document, variant)["reasons"] == said
+    assert cell(document, GOOD, "storm")["verdict"] == "pass"
+
+
+def test_without_the_reference_a_pass_is_noted_to_be_luck(world: World) -> None:
+    world.must_fail_on = "mask-only"
+    document = go(world)
+    assert document["as_expected"]
+    assert (
+        "exhaust: without mask-only, which must fail under the same load, a pass may be luck"
+        in document["notes"]
+    )
+
+
+def test_a_workload_that_a_variant_does_not_get_makes_no_cell(world: World) -> None:
+    world.cells = {GOOD: ["exhaust"], TWIN: ["exhaust"], BAD: ["exhaust", "storm"]}
+    document = go(world)
+    assert [(one["variant"], one["workload"]) for one in document["cells"]].count((GOOD, "storm")) == 0
+    assert not [name for name in world.tried if name.startswith(f"storm on {GOOD}")]
+    assert cell(document, BAD, "storm")["as_expected"]
+
+
 def test_a_failure_is_never_tried_again(world: World) -> None:
     world.outcomes[BAD, "exhaust"] = [Outcome.FAIL, Outcome.PASS]
     assert cell(go(world), BAD)["verdict"] == "fail"
@@ -208,3 +242,17 @@ def test_fragments_of_a_plan(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["base.config", "lockdep.config", "my.config", "percpu.config"]
     with pytest.raises(UserError, match="neither a config fragment of ours"):
         sources._fragments(Plan(kconfig=("nothing",)), workload)
+
+
+def test_costly_workloads_run_on_demand_and_where_history_knows_of_them() -> None:
+    assert "iscsi-scan" not in sources.planned_workloads(Plan())
+    asked = Plan(workloads=("iscsi-scan",), parameters={"iscsi-scan": {"luns": 24}})
+    chosen = sources.planned_workloads(asked)
+    assert chosen["iscsi-scan"].parameters["luns"] == 24
+    assert sources._cells(asked, BAD, None, chosen) == ["iscsi-scan"]
+    assert sources._cells(asked, TWIN, None, chosen) == []
+    assert sources._cells(asked, "as-is", "sleepable", chosen) == ["iscsi-scan"]
+    named = Plan(workloads=("iscsi-scan",), variants=(TWIN,))
+    assert sources._cells(named, TWIN, None, chosen) == ["iscsi-scan"]
+    with pytest.raises(UserError, match="unknown workload 'scan'"):
+        sources.planned_workloads(Plan(parameters={"scan": {"luns": 1}}))

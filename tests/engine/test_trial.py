@@ -54,7 +54,7 @@ class ToldSeat:
 
 @pytest.fixture
 def job(tmp_path: Path) -> TrialJob:
-    async def run(guest: object, *, sabotage: bool, seed: int) -> Observation:
+    async def run(guest: object, *, sabotage: bool, seed: int, tell: object) -> Observation:
         return Observation(complete=True, witnesses={"seen": True})
 
     workload: Any = SimpleNamespace(

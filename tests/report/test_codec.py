@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.report.codec import read_trial, trial_from_dict, trial_to_dict, write_json
-from harness.words import CallPath, InfraError, Outcome
+from harness.words import CallPath, InfraError, Outcome, Tally
 from tests.making import MISBEHAVIOUR, event, observation, trial
 
 
@@ -16,6 +16,9 @@ def test_a_trial_survives_its_file(tmp_path: Path) -> None:
         paths=(CallPath("violation", 3, ("a", "b")),),
         notes=("a note",),
         failures=(MISBEHAVIOUR,),
+        obstacles=("no portal",),
+        series={"disks": ((0, 0), (1200, 5))},
+        tally=Tally(5, 24),
     )
     kept = trial(Outcome.FAIL, events=(event(),), observation=seen)
     write_json(tmp_path / "trial.json", trial_to_dict(kept))

@@ -44,7 +44,7 @@ def all_sorts() -> Results:
     """Return a run with a cell of every sort: as expected, failed, surprisingly good, and two broken."""
     base = results(trial(Outcome.FAIL))
     cells = [
-        judge_cell("as-is", name, [outcome(kind, workload=name)], expected, control_proved=True)
+        judge_cell("as-is", name, [outcome(kind, workload=name)], expected)
         for name, kind, expected in (
             ("good", Outcome.PASS, PASS),
             ("foreseen", Outcome.FAIL, MEASURED),
@@ -55,7 +55,7 @@ def all_sorts() -> Results:
         )
     ]
     hostile = trial(Outcome.FAIL, reasons=(HOSTILE,), workload="evil #1")
-    cells.append(judge_cell("sleepable", "evil #1", [hostile], PASS, control_proved=True))
+    cells.append(judge_cell("sleepable", "evil #1", [hostile], PASS))
     controls = [*base.controls, trial(control=True, workload="storm", folder="controls/as-is/storm/1")]
     return dataclasses.replace(
         base, cells=cells, controls=controls, controls_proved={"exhaust": True, "storm": False}

@@ -343,7 +343,7 @@ def test_a_comparison_stands_first_and_links_to_its_evidence(tmp_path: Path) -> 
 
 def test_what_is_not_expected_is_told_before_the_cells(tmp_path: Path) -> None:
     base = failing()
-    broken = judge_cell("as-is", "exhaust", [], MEASURED, control_proved=True)
+    broken = judge_cell("as-is", "exhaust", [], MEASURED)
     found = dataclasses.replace(
         base,
         cells=[broken],

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.report.results import Results, results_to_dict, schema
 from harness.report.terminal import print_results
-from harness.words import CallPath, Expectation, Outcome, Trial
+from harness.words import CallPath, Expectation, Outcome, Tally, Trial
 from tests.making import MISBEHAVIOUR, event, observation, results, trial
 
 
@@ -110,3 +110,23 @@ def test_call_paths_stand_under_what_they_explain() -> None:
     lines = shown(results(trial(observation=noted), expected=Expectation(Outcome.PASS))).splitlines()
     place = next(number for number, line in enumerate(lines) if "reserves were used" in line)
     assert lines[place + 1] == "      2 x reserves: pte < worker"
+
+
+def test_what_was_found_stands_below_the_verdict_unless_nothing_is_lost() -> None:
+    lost = [
+        trial(
+            Outcome.FAIL,
+            index=index,
+            observation=observation(failures=(MISBEHAVIOUR,), tally=Tally(found, 193)),
+        )
+        for index, found in enumerate((24, 153, 84), 1)
+    ]
+    assert "24, 153, 84 of 193" in shown(results(*lost))
+    whole = trial(observation=observation(tally=Tally(193, 193)))
+    assert "of 193" not in shown(results(whole, expected=Expectation(Outcome.PASS)))
+
+
+def test_a_cell_that_is_not_there_is_left_blank() -> None:
+    found = results(failing())
+    found = dataclasses.replace(found, cells=found.cells[:1])
+    assert "fail (fail)" in shown(found)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.debian.apt import Offer
 from harness.source import debian, open_tree
-from harness.source.apt import Offer
 from harness.words import InfraError, UserError
 
 from .repos import KERNEL, package

@@ -21,7 +21,9 @@ jobs = 1
 
 
 @pytest.fixture
-def nested(pytester: pytest.Pytester) -> pytest.Pytester:
+def nested(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    # The outer pytest may be one of several workers, which the nested one is not.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makefile(".toml", plan=PLAN)
     return pytester
 

@@ -12,8 +12,11 @@ PASS = Expectation(Outcome.PASS)
 MEASURED = Expectation(Outcome.FAIL, (REFUSED,))
 
 
+UNPROVED = "the positive control did not fail as it should"
+
+
 def judge(trials: list[Trial], expected: Expectation | None, *, proved: bool = True) -> Cell:
-    return judge_cell("v", "w", trials, expected, control_proved=proved)
+    return judge_cell("v", "w", trials, expected, unproved="" if proved else UNPROVED)
 
 
 def test_a_pass_that_was_expected() -> None:
@@ -25,7 +28,7 @@ def test_a_pass_without_a_proved_control_proves_nothing() -> None:
     cell = judge([trial()], PASS, proved=False)
     assert cell.verdict is Outcome.INCONCLUSIVE
     assert not cell.as_expected
-    assert cell.reasons == ("the positive control did not fail as it should",)
+    assert cell.reasons == (UNPROVED,)
 
 
 def test_a_failure_stands_without_a_control() -> None:
@@ -62,7 +65,7 @@ def test_a_failure_for_another_reason_is_not_the_expected_one(evidence: tuple[st
 
 def test_a_kernel_that_does_not_build_is_never_as_expected() -> None:
     for expected in (PASS, MEASURED):
-        cell = judge_cell("v", "w", [], expected, control_proved=True, build_failure="a.c:1: error: no")
+        cell = judge_cell("v", "w", [], expected, build_failure="a.c:1: error: no")
         assert cell.verdict is Outcome.INCONCLUSIVE
         assert not cell.as_expected
         assert cell.reasons == ("does not build: a.c:1: error: no",)

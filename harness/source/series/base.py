@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.source.lock import silent
+from harness.lock import silent
 from harness.source.opening import split_spec
 from harness.source.repository import GitError, Repository
 from harness.source.series.apply import Applied, apply_series

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.source.lock import silent
+from harness.lock import silent
 from harness.source.opening import split_spec
 from harness.source.series.folder import read_folder
 from harness.source.series.gitrange import read_range

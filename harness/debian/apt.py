@@ -30,6 +30,7 @@ _NO_NETWORK = re.compile(
 _UNTRUSTED = re.compile(
     r"NO_PUBKEY|EXPKEYSIG|is not signed|signatures couldn't be verified|BADSIG|Sub-process .*gpgv?"
 )
+_LIBRARY = re.compile(r"^ [ |](?:Pre)?Depends: (?P<name>z?lib[^\s:]+)$", re.M)
 _MISSING_SUITE = re.compile(r"The repository '(?P<where>[^']+)' (does not have|no longer has) a Release file")
 
 
@@ -130,6 +131,19 @@ class PrivateApt:
         """Return the names of all packages known to the last update that begin with `prefix`."""
         text = _call(["apt-cache", "pkgnames", prefix], self._environment).stdout
         return sorted(text.split())
+
+    def libraries(self, package: str) -> list[str]:
+        """Return the libraries (`lib*`, and `zlib1g`) that `package` depends on, directly or through others.
+
+        Of alternatives all are returned; virtual packages and whatever is no library are left out.
+        """
+        found: set[str] = set()
+        todo = {package}
+        while todo:
+            text = _call(["apt-cache", "depends", "--important", *sorted(todo)], self._environment).stdout
+            todo = {match["name"] for match in _LIBRARY.finditer(text)} - found
+            found |= todo
+        return sorted(found)
 
     def download(self, offer: Offer, folder: Path) -> Path:
         """Fetch one package into `folder` and return its file; apt checks it against the signed lists."""

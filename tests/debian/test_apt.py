@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.source import apt
-from harness.source.apt import Offer, PrivateApt, system_mirror
+from harness.debian import apt
+from harness.debian.apt import Offer, PrivateApt, system_mirror
 from harness.words import InfraError
 
 KEY = str(apt.KEYRING)
