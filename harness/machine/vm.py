@@ -27,7 +27,8 @@ CMDLINE = (
     "no_timer_check random.trust_cpu=on"
 )
 # QEMU's TCG never lets the time stamp counter go back while it lives (cpu_get_ticks(), cpu_ticks_prev), but
-# all other clocks when a state is loaded. A kernel that trusts the counter sees time leap and reports lockups.
+# all other clocks when a state is loaded. A kernel that trusts the counter then sees time leap and reports
+# lockups that are none.
 _CLOCKS = {Accelerator.TCG: "tsc=unstable clocksource=hpet", Accelerator.KVM: "tsc=reliable"}
 # The machine is q35: i440fx ("pc") tells its interrupt routing by an AML loop, which costs 2.2 of the 5.4 s
 # of processor time to the agent's greeting under TCG, and on a starved host runs into ACPICA's loop timeout
