@@ -66,7 +66,7 @@ def _complete(report: Report, found: Found) -> bool:
 
     The panic's own depends on the machine's reboot.
     """
-    if report.rule.end in (End.LINE, End.STACK) or report.rule.kind is Kind.PANIC:
+    if report.rule.end in (End.LINE, End.STACK, End.VICTIM) or report.rule.kind is Kind.PANIC:
         return report.rule.complete(found)
     return False
 

@@ -83,7 +83,7 @@ _LOCKDEP = r"""
 | assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
 """
 _LOCKS = r"""
-  _*mutex_\w+|_raw_\w+|__raw_\w+|do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
+  (?:debug_|_*)(?:rt_)?mutex_\w+|_+init_rwsem|_+rwlock_init|_+percpu_init_rwsem|_raw_\w+|__raw_\w+|do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
 | (?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
 | down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
 | __up_(?:read|write)\w*|__up|downgrade_write\w*|rwsem_\w+|(?:__)?percpu_(?:down|up|rwsem)_\w+
@@ -98,17 +98,18 @@ _HELPERS = r"""
   _*memcpy\w*|_*memset\w*|_*memmove\w*|_*memcmp\w*|memchr\w*|bcmp
 | _*str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+|kmem(?:dup|dup_\w+)
 | kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
-| clear_(?:page|user)_\w+|__list_(?:add|del)_\w+|__list_del_entry\w*
+| clear_(?:page|user)_\w+|__list_(?:add|del)(?:_\w+)?|__list_del_entry\w*
 | list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+
 | kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+|__check_(?:heap_)?object\w*|check_heap_object
 | _*fortify_\w+|instrument_\w+|_*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*
 | _*copy(?:in|out)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+
-| csum_and_copy_\w+|debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
-| atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
+| csum_and_copy_\w+|_*copy_overflow|debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
+| init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?|hrtimer_(?:init|setup)(?:_sleeper)?(?:_on_stack)?
+| __init_work|init_rcu_head(?:_on_stack)?|atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
 | (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
 | assfail|asswarn|\w*assertfail|assertion_fail\w*
 """
-"""Helpers that many call: copies, strings, lists, reference counts, debugging of objects."""
+"""Helpers that many call: copies, strings, lists, reference counts, constructors and debugging of objects."""
 _ALLOCATING = r"""
   warn_alloc\w*|_*alloc_(?:frozen_)?pages?\w*|_*get_free_pages\w*|get_zeroed_page\w*
 | get_page_from_freelist|(?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
@@ -161,6 +162,29 @@ _SPINNING = r"""
 | context_switch
 """
 
+INLINED = Names(
+    r"""
+      _*(?:raw_)?(?:spin|read|write)_(?:lock|unlock|trylock)(?:_(?:irq|irqsave|irqrestore|bh|nested))?
+    | (?:queued|arch)_(?:spin|read|write)_(?:lock|unlock|trylock)|rcu_read_(?:un)?lock(?:_bh|_sched)?
+    | (?:read|write)_seq(?:lock|count)_(?:begin|end|retry)|do_write_seqcount_(?:begin|end)
+    | (?:arch_)?local_irq_(?:enable|disable|save|restore)|seqcount_\w+
+    | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?
+    | (?:__|h)?list_(?:add|del|move)(?:_(?:head|entry|tail|init|rcu|valid))*
+    | _*refcount_(?:inc|dec|add|sub|set|read)(?:_(?:and|test|not|zero|one|if|mutex|lock))*
+    | _*kref_(?:get|put|init)(?:_(?:unless_zero|mutex|lock))?
+    | percpu_ref_(?:(?:try)?get|put)(?:_(?:many|live))?|instrument_\w+
+    | atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
+    | (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?
+    | _*copy_(?:from|to)_(?:user|iter)(?:_inatomic|_nocheck)?|_*mem(?:cpy|set|move|cmp)
+    | k[mzc]alloc(?:_(?:noprof|node|array))*|kv[mzc]alloc(?:_(?:noprof|node|array))*
+    | alloc_pages?|(?:get|put)_page|folio_(?:get|put)|kvfree|kfree
+    | ass(?:fail|warn)|\w*assertfail|assertion_fail\w*|_*might_(?:sleep|resched|fault)
+    """
+)
+"""Machinery that the compiler may put into modules: functions of headers, and their own assertions.
+
+Any other frame of a module is the module's own, however its name begins.
+"""
 
 _ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
 

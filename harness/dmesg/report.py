@@ -16,7 +16,14 @@ from harness.words import Kind
 MAX_REPORT = 1 << 20
 """Bytes of one report that are kept; what is longer is cut off and counts as truncated."""
 
-_PATIENCE = {End.LINE: 0, End.STACK: 6, End.TRACE_MARK: 40, End.MARK_OR_BANNER: 40, End.BANNER: 60}
+_PATIENCE = {
+    End.LINE: 0,
+    End.STACK: 6,
+    End.TRACE_MARK: 40,
+    End.MARK_OR_BANNER: 40,
+    End.BANNER: 60,
+    End.VICTIM: 120,
+}
 """How many lines in a row may look foreign (another CPU, user space) before the report counts as over."""
 _LOCKDEP_PATIENCE = 30
 _STACK_PATIENCE = 3

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from harness.dmesg.machinery import MACHINERY, Names
+from harness.dmesg.machinery import INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
@@ -26,7 +26,7 @@ _BEFORE = r"""
 """What may stand before a frame: its stack's name (x86 until 4.9), and a stamp after that."""
 _FRAME = rf"""
   {_BEFORE}{_ADDRESSES}(?P<guess>\?[ ])?\(?(?:Caller\[[0-9a-f]++\]:[ ])?(?P<name>{_NAME})
-  (?: \+0x[0-9a-f]++/0x[0-9a-f]
+  (?: \+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?
     | \)?[ ]from[ ](?:\[<[0-9a-f]++>\][ ]\()?[\w.$]++\+0x  # arm: dump_backtrace_entry()
     | [ ]\([\w./+-]++(?<=\.[chS]):\d                          # scripts/decode_stacktrace.sh
   )
@@ -63,7 +63,9 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
 
     With `sure`, those are left out that the unwinder marked with `?`.
     """
-    return [function_name(name) for guess, name in _FRAMES.findall(text, start, end) if not (sure and guess)]
+    return [
+        function_name(name) for guess, name, _ in _FRAMES.findall(text, start, end) if not (sure and guess)
+    ]
 
 
 def frames_of(lines: Iterable[str], *, sure: bool = False) -> list[str]:
@@ -91,14 +93,14 @@ def guilty(
     """Name the function to blame: the first that is not in `skip`, after the line at `start`.
 
     `first` holds candidates that the headline itself names, in order. The instruction pointer counts as a
-    frame. Frames that the unwinder doubted (`?`) are taken only where no sure one is left; machinery only if
+    frame. A module's frame is its own unless it may be `INLINED`. Frames that the unwinder doubted (`?`) are taken only where no sure one is left; machinery only if
     there is nothing else, and only where the headline or the instruction pointer names it: a trace of nothing
     but machinery was cut off before it came to the point.
     """
     doubted: str | None = None
     machinery: str | None = None
-    for name, sure, pointed in _candidates(text, first, start):
-        if not skip.match(name):
+    for name, sure, pointed, own in _candidates(text, first, start):
+        if not skip.match(name) or (own and not INLINED.match(name)):
             if sure:
                 return name
             doubted = doubted or name
@@ -107,11 +109,11 @@ def guilty(
     return doubted or machinery
 
 
-def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool]]:
-    """Give names, whether they are sure, and whether they are more than a frame of a trace."""
+def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool, bool]]:
+    """Give names, whether they are sure, more than a frame of a trace, and a module's."""
     for name in first:
         if name:
-            yield function_name(name), True, True
+            yield function_name(name), True, True, False
     for found in _CANDIDATES.finditer(text, start):
-        pointer, guess, name = found.groups()
-        yield function_name(pointer or name), guess is None, pointer is not None
+        pointer, guess, name, module = found.groups()
+        yield function_name(pointer or name), guess is None, pointer is not None, module is not None

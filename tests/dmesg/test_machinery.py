@@ -115,6 +115,17 @@ def test_a_name_in_doubt_is_taken_only_without_a_sure_one() -> None:
     assert stack.guilty("head\n ? maybe+0x1/0x2\n dump_stack+0x1/0x2") == "maybe"
 
 
+def test_a_frame_of_a_module_is_its_own_whatever_its_name_begins_with() -> None:
+    trace = "head\n schedule+0x1/0x2\n wait_for_completion+0x1/0x2\n wait_for_x+0x1/0x2 [m]\n x+0x1/0x2 [m]"
+    assert stack.guilty(trace, machinery.WAITERS) == "wait_for_x"
+    assert stack.guilty(trace.replace(" [m]", ""), machinery.WAITERS) == "x"
+
+
+@pytest.mark.parametrize("name", ["refcount_inc", "__list_add", "kref_put.constprop.0", "xfs_assertfail"])
+def test_what_headers_put_into_a_module_stays_machinery(name: str) -> None:
+    assert stack.guilty(f"head\n {name}+0x1/0x2 [m]\n x+0x1/0x2 [m]") == "x"
+
+
 def test_a_pointer_into_machinery_is_better_than_nothing() -> None:
     assert stack.guilty("head\nRIP: 0010:_raw_spin_lock+0x1/0x2\n lock_acquire+0x1/0x2") == "_raw_spin_lock"
     assert stack.guilty("head", first=("memcpy",)) == "memcpy"

@@ -101,7 +101,8 @@ _LOCKING = [
     _lock("non-static", "lockdep/non_static_key use_raw_coin"),
     _lock("assert-held", "warning need_vault_held"),
     _lock("state-hardirq", "lockdep/inconsistent_state ring_bell"),
-    _lock("state-hardirq-on", "lockdep/inconsistent_state polish_bell"),
+    # Where the compiler folded the two, which are the same but for their names, both stacks say ring_bell.
+    _lock("state-hardirq-on", "lockdep/inconsistent_state polish_bell|ring_bell"),
     _lock("state-softirq", "lockdep/inconsistent_state ring_bell"),
     _lock("state-softirq-read", "lockdep/inconsistent_state count_guests"),
     _lock("irq-order", "lockdep/irq_order answer_door"),

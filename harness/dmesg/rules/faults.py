@@ -36,10 +36,11 @@ def _warning(found: Found) -> Findings:
     near = "\n".join((*found.before, *found.texts[1:3]))
     match = found.match
     place = re.sub(r":\d+$", "", match["file"] or "")
-    if locking.SELF_CHECK.search(near) or place.endswith("/lockdep.c"):
+    named = function_name(match["name"] or "")
+    by_lockdep = place.endswith("/lockdep.c")
+    if locking.SELF_CHECK.search(near) or (by_lockdep and locking.SELF_CHECKERS.match(named)):
         return locking.gave_up(found)
     lockup = _LOCKUP_SAID.search(near)
-    named = function_name(match["name"] or "")
     function = named if named and not WARNERS.match(named) else stack.guilty(found.text, first=(named,))
     if lockup:
         function = stack.guilty(found.text)

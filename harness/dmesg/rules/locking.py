@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from harness.dmesg import stack
 from harness.dmesg.lockdep import LockdepModel, read_model
-from harness.dmesg.machinery import PRIMITIVES
+from harness.dmesg.machinery import PRIMITIVES, Names
 from harness.dmesg.names import message
 from harness.dmesg.rules.rule import Findings, Found, Rule, where
 from harness.words import Kind
@@ -130,8 +130,16 @@ class _Rcu(_Sort):
         )  # fmt: skip
 
 
-SELF_CHECK = re.compile(r"^(?:DEBUG_LOCKS_WARN_ON\(|lockdep bfs error:|hm#[12], depth:)", re.MULTILINE)
-"""What a WARN of lockdep itself says before or after its headline."""
+SELF_CHECK = re.compile(
+    r"^(?:DEBUG_(?:LOCKS|RWSEMS)_WARN_ON\(|lockdep bfs error:|hm#[12], depth:)", re.MULTILINE
+)
+"""What a WARN says, before or after its headline, that goes with `debug_locks_off()`."""
+SELF_CHECKERS = Names(r"check_prevs_add|validate_chain|lockdep_reset_lock(?:_reg)?")
+"""Functions of lockdep.c, with those into which they are inlined, whose WARN_ON() goes with
+`debug_locks_off()` without words; after its other plain WARNs lockdep lives on.
+"""
+_RWSEM_STATE = re.compile(r": count = 0x.*")
+"""What `DEBUG_RWSEMS_WARN_ON()` adds to its condition is different each time."""
 
 
 def gave_up(found: Found) -> Findings:
@@ -142,7 +150,7 @@ def gave_up(found: Found) -> Findings:
         near = "\n".join((*found.before, *found.texts[1:4]))
         doubt = re.search(rf"{SELF_CHECK.pattern}.*", near, re.MULTILINE)
         said = doubt[0] if doubt else f"WARNING{where(found.match['name'])}"
-    said = message(said)
+    said = message(_RWSEM_STATE.sub("", said))
     return Findings(
         "lockdep_bug",
         f"lockdep is off: {said}",
@@ -201,7 +209,7 @@ _SORTS = (
         r"(?:.{1,32}/\d+ still has locks held|(?:.{1,32}/\d+, )?lock held at task exit)",
         "task still has locks held",
         _held,
-        _stopped,
+        _holder,
     ),
     _Sort("nested_not_taken", r"Nested lock was not taken", "nested lock was not taken", _nested),
     _Sort(

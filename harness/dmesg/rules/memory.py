@@ -42,11 +42,15 @@ def _vmalloc(found: Found) -> Findings:
     return Findings("", title, function, (function or what,), comm=found.match["comm"])
 
 
+_OF_MEMCG = ("emory cgroup out of memory", "CONSTRAINT_MEMCG", "\nMemory cgroup stats for ")
+"""What `oom_kill_process()` and `mem_cgroup_print_oom_meminfo()` print for a memory cgroup only."""
+
+
 def _oom(found: Found) -> Findings:
     """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
     last = next((text for text in reversed(found.texts) if "illed process" in text), "")
     killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
-    memcg = "emory cgroup out of memory" in found.text or "CONSTRAINT_MEMCG" in found.text
+    memcg = any(sign in found.text for sign in _OF_MEMCG)
     comm = killed["comm"] if killed else None
     return Findings(
         "memcg" if memcg else "global",
@@ -94,6 +98,7 @@ RULES = (
         re.compile(r"(?P<comm>\S.{0,31}?) invoked oom-killer: "),
         (b"invoked oom-killer: ",),
         _oom,
+        End.VICTIM,
         absorbs=_KILLED,
         complete=lambda found: (
             bool(_KILLED.match(found.texts[-1])) or "oom-kill:" in "".join(found.texts[-3:])

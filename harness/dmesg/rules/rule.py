@@ -27,6 +27,8 @@ class End(enum.Enum):
     """Either: `ubsan_epilogue()` printed a line of `=` until 5.6."""
     BANNER = enum.auto()
     """A line of `=`, from the sanitizers' report functions."""
+    VICTIM = enum.auto()
+    """Who was killed, from `__oom_kill_process()`, often long after the stack: memory.stat stands between."""
 
 
 @dataclass
