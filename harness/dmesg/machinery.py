@@ -98,14 +98,15 @@ _HELPERS = r"""
   _*memcpy\w*|_*memset\w*|_*memmove\w*|_*memcmp\w*|memchr\w*|bcmp
 | _*str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+|kmem(?:dup|dup_\w+)
 | kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
-| clear_(?:page|user)_\w+|__list_(?:add|del)(?:_\w+)?|__list_del_entry\w*
+| clear_(?:page|user)_\w+|__list_(?:add|del)(?:_\w+)?
 | list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+
 | kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+|__check_(?:heap_)?object\w*|check_heap_object
 | _*fortify_\w+|instrument_\w+|_*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*
 | _*copy(?:in|out)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+
-| csum_and_copy_\w+|_*copy_overflow|debug_print_object|_*debug_(?:object|check_no_obj)\w*|lookup_object\w*|timer_debug_\w+
-| init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?|hrtimer_(?:init|setup)(?:_sleeper)?(?:_on_stack)?
-| __init_work|init_rcu_head(?:_on_stack)?|atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
+| csum_and_copy_\w+|_*copy_overflow|debug_print_object|_*debug_(?:object|check_no_obj)\w*
+| lookup_object\w*|timer_debug_\w+|init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?
+| hrtimer_(?:init|setup)(?:_sleeper)?(?:_on_stack)?|__init_work|init_rcu_head(?:_on_stack)?
+| atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
 | (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
 | assfail|asswarn|\w*assertfail|assertion_fail\w*
 """

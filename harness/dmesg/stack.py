@@ -41,7 +41,9 @@ _POINTER = rf"""
     | NIP[ ]\[[0-9a-f]++\][ ] | Krnl[ ]PSW[ ]:[ ][^\n(]*+\(  # powerpc, s390
     | [ ]*+ERA:[ ][0-9a-f]{{8,16}}[ ] | [ ]IAOQ\[0\]:[ ]    # loongarch, parisc
     | T?PC:[ ]<? | PC:[ ]{_ADDRESSES}                    # sparc, m68k
-  )(?P<pointer>{_NAME})(?:\+0x|[ ]\([\w./+-]++(?<=\.[chS]):\d)
+  )(?P<pointer>{_NAME})
+  (?: \+0x(?:[0-9a-f]++/0x[0-9a-f]++(?P<of>[ ]\[[a-zA-Z_])?)?
+    | [ ]\([\w./+-]++(?<=\.[chS]):\d)
 """
 _CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
@@ -93,9 +95,10 @@ def guilty(
     """Name the function to blame: the first that is not in `skip`, after the line at `start`.
 
     `first` holds candidates that the headline itself names, in order. The instruction pointer counts as a
-    frame. A module's frame is its own unless it may be `INLINED`. Frames that the unwinder doubted (`?`) are taken only where no sure one is left; machinery only if
-    there is nothing else, and only where the headline or the instruction pointer names it: a trace of nothing
-    but machinery was cut off before it came to the point.
+    frame. A module's frame is the module's own unless it may be `INLINED`. Frames that the unwinder doubted
+    (`?`) are taken only where no sure one is left; machinery only if there is nothing else, and only where
+    the headline or the instruction pointer names it: a trace of nothing but machinery was cut off before it
+    came to the point.
     """
     doubted: str | None = None
     machinery: str | None = None
@@ -115,5 +118,6 @@ def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[
         if name:
             yield function_name(name), True, True, False
     for found in _CANDIDATES.finditer(text, start):
-        pointer, guess, name, module = found.groups()
-        yield function_name(pointer or name), guess is None, pointer is not None, module is not None
+        pointer, of, guess, name, module = found.groups()
+        own = (of or module) is not None
+        yield function_name(pointer or name), guess is None, pointer is not None, own

@@ -103,7 +103,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(lines=LINES)
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
     block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from harness.dmesg import LockdepEvent, parse
+from harness.words import Kind
 from tests.dmesg import corpus
 
 
@@ -74,3 +75,30 @@ def test_both_uses_of_an_inconsistent_lock_are_told() -> None:
     assert event.usage_change == ("HARDIRQ-ON-W", "IN-HARDIRQ-W")
     assert event.registered_use == ("__lock_acquire", "_raw_spin_lock", "task_part")
     assert "irq_part" in event.stack
+
+
+WARNED = """------------[ cut here ]------------
+{said}
+WARNING: CPU: 0 PID: 1 at kernel/locking/{place}
+CPU: 0 PID: 1 Comm: sh Not tainted 6.1.0 #1
+Call Trace:
+ <TASK>
+ _raw_spin_lock+0x1/0x2
+ lose+0x1/0x2
+ </TASK>
+---[ end trace 0000000000000000 ]---
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "off"),
+    [
+        ("releasing a pinned lock", "lockdep.c:5346 lock_release+0x1/0x2", False),
+        ("Modules linked in:", "lockdep.c:3317 check_prevs_add+0x1/0x2", True),
+        ("DEBUG_LOCKS_WARN_ON(1)", "lockdep.c:1 lock_release+0x1/0x2", True),
+        ("DEBUG_RWSEMS_WARN_ON(a != b): count = 0x1, list empty", "rwsem.c:1 __up_read+0x1/0x2", True),
+    ],
+)
+def test_only_some_warnings_turn_lockdep_off(said: str, place: str, off: bool) -> None:
+    (event,) = parse(WARNED.format(said=said, place=place))
+    assert (event.kind, event.function) == (Kind.LOCKDEP if off else Kind.WARNING, "lose")

@@ -119,6 +119,9 @@ def test_a_frame_of_a_module_is_its_own_whatever_its_name_begins_with() -> None:
     trace = "head\n schedule+0x1/0x2\n wait_for_completion+0x1/0x2\n wait_for_x+0x1/0x2 [m]\n x+0x1/0x2 [m]"
     assert stack.guilty(trace, machinery.WAITERS) == "wait_for_x"
     assert stack.guilty(trace.replace(" [m]", ""), machinery.WAITERS) == "x"
+    pointer = "head\nRIP: 0010:memcpy_all+0x1/0x2 [m]\n x+0x1/0x2 [m]"
+    assert stack.guilty(pointer) == "memcpy_all"
+    assert stack.guilty(pointer.replace("2 [m]\n", "2\n")) == "x"
 
 
 @pytest.mark.parametrize("name", ["refcount_inc", "__list_add", "kref_put.constprop.0", "xfs_assertfail"])
