@@ -161,7 +161,7 @@ RULES = (
         Kind.OTHER,
         re.compile(
             r"(?:smp: )?csd: Detected non-responsive CSD lock .{1,60} waiting \d+ ns for CPU#\d+ "
-            r"(?P<name>\S+?)\("
+            r"(?P<name>[^\s(]+)(?: \[\w+\])?\("
         ),
         (b"non-responsive CSD lock",),
         _csd,
