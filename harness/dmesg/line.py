@@ -157,23 +157,22 @@ def whole_lines(block: bytes) -> bytes:
 def runs(block: bytes) -> list[Run]:
     """Read what `whole_lines()` gave, and sort it into runs."""
     found: list[Run] = []
-    tagged = b"kernel:" in block
     for match in _RUNS.finditer(b"\n" + _clean(block)):
         text = match[0]
         stamp = match["stamp"]
         if not stamp and not match["timed"]:
-            found += _other_runs(text, tagged)
+            found += _other_runs(text)
             continue
         width = _SHORT_WIDTH + len(stamp or b"")
         lines = [line[width:].rstrip() for line in text.split(b"\n")]
-        found += _untagged(Run(_caller(stamp), b"\n".join(lines)), text, tagged)
+        found += _untagged(Run(_caller(stamp), b"\n".join(lines)), text)
     return found
 
 
-def _other_runs(text: bytes, tagged: bool) -> list[Run]:
+def _other_runs(text: bytes) -> list[Run]:
     """Do the same for lines without stamps, with times that are not short, or with stamps of other shapes."""
     if not _UNUSUAL.search(text):
-        return _untagged(Run(None, b"\n".join(map(bytes.rstrip, text.split(b"\n")))), text, tagged)
+        return _untagged(Run(None, b"\n".join(map(bytes.rstrip, text.split(b"\n")))), text)
     found: list[Run] = []
     for match in _LONG_RUNS.finditer(text):
         lines = match[0].split(b"\n")
@@ -183,7 +182,7 @@ def _other_runs(text: bytes, tagged: bool) -> list[Run]:
             continue
         before = stamp or b"]"
         texts = [line.partition(before)[2][1:].rstrip() for line in lines]
-        found += _untagged(Run(_caller(stamp), b"\n".join(texts)), match[0], tagged)
+        found += _untagged(Run(_caller(stamp), b"\n".join(texts)), match[0])
     return found
 
 
@@ -191,9 +190,9 @@ def _caller(stamp: bytes | None) -> bytes | None:
     return stamp.strip(b"[ ]") if stamp else None
 
 
-def _untagged(run: Run, text: bytes, tagged: bool) -> list[Run]:
+def _untagged(run: Run, text: bytes) -> list[Run]:
     """Give the run; where a tag stands behind a stamp, read the lines that it came from one by one."""
-    if tagged and _TAGGED.search(run.text):
+    if b"kernel:" in run.text and _TAGGED.search(run.text):
         return _runs_of_any_shape(text[1:].split(b"\n"))
     return [run]
 

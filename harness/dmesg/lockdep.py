@@ -25,8 +25,7 @@ _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usa
 _RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
 _TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | takes|: )")
 _DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
-_LINES = re.compile(r"\n(?P<line>(?![ \t]+(?:\[<[0-9a-f]++>\] )?(?:\? )?[\w.$]++\+0x)[^\n]++)")
-"""All lines but blank ones and the usual frames."""
+_USUAL_FRAME = re.compile(r"[ \t]+(?:\[<[0-9a-f]++>\] )?(?:\? )?[\w.$]++\+0x")
 _LAST_STACK = "\nstack backtrace:"
 _MORE = "\nother info that might help"
 _ACQUIRING = (
@@ -53,6 +52,8 @@ _OPENING = re.compile(
     re.VERBOSE,
 )
 """The sentences of kernel/locking/lockdep.c that say what comes next."""
+_NEVER_OPENING = (" #", "-> ", "...", "[<")
+"""Lines that are different in every report: not worth to be remembered as no sentences."""
 _USE = re.compile(
     r"\n(?:\.\.\. which became \S{4,24}-irq-(?P<sort>safe|unsafe)|\{[\w-]{4,24}\} state was registered) at:"
 )
@@ -206,52 +207,74 @@ def _joined(pieces: re.Match[str]) -> str:
     return f"{pieces['index'] or chr(10)} ({pieces['name']}){pieces['usage']}{pieces['end']} "
 
 
+@functools.lru_cache(maxsize=1 << 12)
+def _is_usual_frame(line: str) -> bool:
+    return _USUAL_FRAME.match(line) is not None
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _opened(line: str) -> str:
+    """Name the section that a sentence opens, or nothing: the sentences are the same in all reports."""
+    opening = _OPENING.match(line)
+    return (opening.lastgroup or "") if opening else ""
+
+
 class _Reading:
-    """Where in the report the reader stands: the section that the last known sentence opened."""
+    """Where in the report the reader stands: the section that the last known sentence opened.
+
+    Lines are known by their indexes.
+    """
 
     def __init__(self, text: str) -> None:
         self.model = LockdepModel()
         self._text = text
+        self._lines = text.split("\n")
         self._section = ""
         self._link: tuple[int, LockClass] | None = None
         self._depth: int | None = None
         self._link_at = 0
 
     def read(self) -> LockdepModel:
-        """Go through the lines, without looking at each frame of each call trace."""
-        at = 0
+        """Go through the lines below the headline, without looking closely at frames of call traces."""
+        lines, at, first = self._lines, 0, 1
         while at < len(self._text):
-            last = self._text.find(_LAST_STACK, at)
-            end = last if last >= 0 else len(self._text)
-            for found in _LINES.finditer(self._text, at, end):
-                self._line(found["line"], found.start())
+            last, end = self._find(_LAST_STACK, at)
+            for here in range(first, end):
+                line = lines[here]
+                if line and not (line[0] in " \t" and "+0x" in line and _is_usual_frame(line)):
+                    self._line(line, here)
             self._end_link(end)
-            if last < 0:
-                break
-            at = self._text.find(_MORE, last)
-            at = at if at >= 0 else len(self._text)
-            self.model.stack += stack.frames(self._text, last, at, sure=True)
+            at, first = self._find(_MORE, last)
+            self.model.stack += stack.frames_of(lines[end:first], sure=True)
+        if "became " in self._text or "state was registered" in self._text:
+            self._uses()
+        return self.model
+
+    def _find(self, sentence: str, start: int) -> tuple[int, int]:
+        """Give the place in the text, and the index, of the next line that begins so; or the ends of both."""
+        at = self._text.find(sentence, start)
+        if at < 0:
+            return len(self._text), len(self._lines)
+        return at, self._text.count("\n", 0, at) + 1
+
+    def _uses(self) -> None:
         for use in _USE.finditer(self._text):
             end = self._text.find("\n\n", use.end())
             end = end if end >= 0 else len(self._text)
             self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
-        return self.model
 
     def _line(self, text: str, at: int) -> None:
         task = _TASK.match(text) if "/" in text else None
         if task and self.model.pid is None:
             self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
         if task and any(map(text.__contains__, _ACQUIRING)):
-            self._end_link(at)
-            self._section = "acquiring"
-        else:
-            opening = _OPENING.match(text)
-            if opening is None:
-                self._content(text, at)
-                return
-            self._end_link(at)
-            self._section = opening.lastgroup or ""
-        if self._section in ("acquiring", "info", "scenario"):
+            section = "acquiring"
+        elif text.startswith(_NEVER_OPENING) or not (section := _opened(text)):
+            self._content(text, at)
+            return
+        self._end_link(at)
+        self._section = section
+        if section in ("acquiring", "info", "scenario"):
             self._content(text, at)
 
     def _content(self, text: str, at: int) -> None:
@@ -259,7 +282,7 @@ class _Reading:
         if "trying to " in text and (released := _RELEASED.search(text)):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
             self._section = "released"
-        elif change := _CHANGE.match(text):
+        elif text.startswith("inconsistent {") and (change := _CHANGE.match(text)):
             model.change = (change["old"], change["new"])
         elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
             self._named(text)
@@ -309,7 +332,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = tuple(stack.frames(self._text, self._link_at + 1, end))
+            trace = tuple(stack.frames_of(self._lines[self._link_at + 1 : end]))
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

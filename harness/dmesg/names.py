@@ -54,6 +54,7 @@ def rotate(cycle: Sequence[str]) -> tuple[str, ...]:
     return tuple(cycle[start:]) + tuple(cycle[:start])
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def fingerprint(*parts: str) -> str:
-    """Digest what identifies a bug into 16 hex digits."""
+    """Digest what identifies a bug into 16 hex digits; the same bug tends to be reported again and again."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]

@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import functools
+import operator
 from collections.abc import Iterable
+from typing import Any
 
 from harness.words import Event
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+"""Types whose values are JSON values as they are."""
 
 
 def to_dict(event: Event) -> dict[str, object]:
@@ -44,9 +51,22 @@ def _paragraph(event: Event) -> str:
 
 
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, str | int | float):
-        return value.value if isinstance(value, enum.Enum) else value
+    sort: Any = type(value)  # mypy takes no type for hashable
+    if sort in _ATOMS:
+        return value
+    if isinstance(value, enum.Enum):
+        return value.value
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    names = vars(type(value))["__dataclass_fields__"]  # dataclasses.fields() takes longer than the rest
-    return {name: _plain(getattr(value, name)) for name in names}
+        return [item if type(item) is str else _plain(item) for item in value]
+    names, values = _fields(sort)
+    return {
+        name: item if type(item) in _ATOMS else _plain(item)
+        for name, item in zip(names, values(value), strict=True)
+    }
+
+
+@functools.cache
+def _fields(sort: type[Any]) -> tuple[tuple[str, ...], operator.attrgetter[Any]]:
+    """Give the names of a dataclass' fields, two or more, and what gets all their values at once."""
+    names = tuple(field.name for field in dataclasses.fields(sort))
+    return names, operator.attrgetter(*names)

@@ -50,6 +50,11 @@ def _lines(number: int) -> re.Pattern[bytes]:
     return re.compile(rb"(?:%s[^\n]++){%d}" % (_LINE_BREAK, number))
 
 
+_A_PART = re.compile(rb"\n(?:%s|%s)" % (PART.encode(), stack.FRAME.encode()), re.VERBOSE)
+_LEAP_PATIENCE = 30
+"""Less patient reports are read line by line: leaps would be short."""
+_LEAP_WIDTH = 30
+"""Bytes of a line, rather too few, so that a leap is not in vain."""
 _NEWLINES = re.compile(rb"\n*+")
 _TEXTS = re.compile(rb"\n[^\n]")
 _BANNER = re.compile(rb"\n(?!={77}(?:\n|\Z))={20,}+(?=\n|\Z)")
@@ -158,6 +163,9 @@ class Report:
                 self._accept(part)
                 if self._ends_here():
                     return True
+            elif (end := self._leap(text, at, stop)) > at:
+                part = piece.part(at, end, lines)
+                self._accept(part)
             elif parts := self._parts.match(text, at, stop):
                 end = parts.end()
                 part = piece.part(at, end, lines)
@@ -173,6 +181,30 @@ class Report:
             at = end
             lines += len(part.raw)
         return False
+
+    def _leap(self, text: bytes, at: int, stop: int) -> int:
+        """Give a place up to which all lines belong to the report, without a look at each of them.
+
+        From one part to another is no more than the report's patience, so what stands between them does not
+        matter. At a place that is not the end of the text may stand the end of the report, or a part.
+        """
+        patience = 0 if self._doubtful or self._in_stack else min(self._patience, _MAX_BLANK)
+        if patience < _LEAP_PATIENCE:
+            return at
+        while at < stop:
+            to = at + patience * _LEAP_WIDTH
+            if to < stop:
+                to = text.rfind(b"\n", at, to)
+                if to == at or not _A_PART.match(text, to):
+                    return at
+            elif stop < len(text):
+                to = stop
+            else:
+                return at
+            if text.count(b"\n", at, to) > patience:
+                return at
+            at = to
+        return at
 
     @property
     def _parts(self) -> re.Pattern[bytes]:

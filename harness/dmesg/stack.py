@@ -9,6 +9,7 @@ expression costs a fraction of a loop over lines.
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -67,6 +68,19 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
     return [
         function_name(name) for guess, name, _ in _FRAMES.findall(text, start, end) if not (sure and guess)
     ]
+
+
+def frames_of(lines: Iterable[str], *, sure: bool = False) -> list[str]:
+    """Do the same with lines that are apart already."""
+    found = map(_frame, lines)
+    return [frame[1] for frame in found if frame and not (sure and frame[0])]
+
+
+@functools.lru_cache(maxsize=1 << 13)
+def _frame(line: str) -> tuple[str, str] | None:
+    """Give the unwinder's mark of doubt and the function; one kernel's frames come again in most traces."""
+    found = _FRAMES.match("\n" + line)
+    return (found["guess"], function_name(found["name"])) if found else None
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:

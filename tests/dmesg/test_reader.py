@@ -53,6 +53,23 @@ def test_what_is_no_event(text: str) -> None:
     assert parse(f"{text}\n") == []
 
 
+@pytest.mark.parametrize("width", [1, 30, 90])
+@pytest.mark.parametrize(("foreign", "end"), [(0, 6), (39, 45), (40, 46), (41, 4)])
+def test_patience_between_two_parts(foreign: int, end: int, width: int) -> None:
+    """A mark is the report's end only where no more lines of others precede it than the report bears."""
+    log = [
+        "WARNING: CPU: 0 PID: 7 at mm/percpu.c:1 guilty+0x1/0x2",
+        "Modules linked in: x",
+        "Call Trace:",
+        " guilty+0x1/0x2",
+        *["u" * width] * foreign,
+        " outer+0x1/0x2",
+        "---[ end trace 0000000000000000 ]---",
+    ]
+    (event,) = parse("\n".join(log) + "\n")
+    assert (event.end_line, event.truncated) == (end, foreign > 40)
+
+
 def test_bug_with_evidence_is_an_event() -> None:
     (event,) = parse(
         "BUG: something new\nCPU: 3 UID: 0 PID: 77 Comm: a b Not tainted 6.12 #1\n guilty+0x1/0x2\n"

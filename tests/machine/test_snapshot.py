@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -56,6 +57,20 @@ async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGue
     await restore(saved, tmp_path / "last")
     await asyncio.sleep(3)  # longer than a closed port is forgiven
     assert await saved.shutdown() is Ending.POWEROFF
+
+
+async def test_all_clocks_go_back(saved: QemuGuest, tmp_path: Path) -> None:
+    """One that does not makes the kernel see time leap, and its watchdogs report lockups."""
+    now = "cut -d' ' -f1 /proc/uptime; echo harness: now > /dev/kmsg; dmesg | tail -n 1"
+    clocks = []
+    for number in range(3):
+        await restore(saved, tmp_path / str(number))
+        await saved.run(["sleep", "1"], 20)
+        said = (await saved.run(["sh", "-c", now], 20)).stdout.decode()
+        clocks.append([float(text) for text in re.findall(r"\d+\.\d+", said)[:2]])
+        await saved.run(["sleep", "6"], 20)
+    for clock in zip(*clocks, strict=True):
+        assert max(clock) - min(clock) < 5, clocks
 
 
 async def test_random_numbers_follow_the_seed(saved: QemuGuest, tmp_path: Path) -> None:

@@ -48,8 +48,9 @@ CONTRASTS = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Return Chromium. While it is open, an event loop runs in this thread: other tests must not see that."""
     program = shutil.which("chromium")
     assert program, "Chromium is missing: install Debian's package chromium, as ci/test does"
     # Chromium's sandbox refuses to run as root; the page is ours.
@@ -60,7 +61,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a page with a hostile console, a real circular report and latencies."""
     folder = tmp_path_factory.mktemp("page")

@@ -117,7 +117,6 @@ _LOCKING = [
     _lock("rcu-wait", "lockdep/suspicious_rcu wait_while_reading|synchronize_rcu", also=("atomic_sleep",)),
     _lock("many-keys", "lockdep/lockdep_bug use_too_many_keys"),
     _lock("lock-depth", "lockdep/lockdep_bug dig_too_deep"),
-    _lock("many-chains", "lockdep/lockdep_bug forge_too_many_chains"),
     _lock("subclass", "lockdep/lockdep_bug nest_too_deep"),
     _lock("mutex-magic", "lockdep/lockdep_bug use_bent_mutex"),
     _lock("rwsem-magic", "lockdep/lockdep_bug use_bent_rwsem|__down_read|__up_read"),

@@ -75,8 +75,8 @@ _CLOUD = frozenset({"guard-page", "list", "memcg", "slub", "slub-alone", "userco
 
 TREES = {
     "6.1": Tree("6.1", ("sins", "nocaller"), _DEBUG),
-    "6.12": Tree("6.12", ("sins", "buddy"), _DEBUG | _BUDDY),
-    "7.2": Tree("7.2", ("sins", "buddy", "rculist"), _DEBUG | _BUDDY | {"rcu-list"}),
+    "6.12": Tree("6.12", ("sins", "preempt", "buddy"), _DEBUG | _BUDDY),
+    "7.2": Tree("7.2", ("sins", "preempt", "buddy", "rculist"), _DEBUG | _BUDDY | {"rcu-list"}),
     "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), _LOCKDEP | {"kcsan", "rcu-list", "slub", "slub-alone"}),
     # The harness's own kernels, as its runs have them.
     "6.1-plain": Tree("6.1", (), _LOCKDEP),

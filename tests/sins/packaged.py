@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from harness.cli import cache_folder
-from harness.source.apt import PrivateApt, system_mirror
-from harness.source.lock import locked
+from harness.debian.apt import PrivateApt, system_mirror
+from harness.lock import locked
 from harness.words import InfraError, Kernel
 
 _SUITES = ("bookworm", "bookworm-updates", "bookworm-backports")

@@ -27,9 +27,9 @@ static struct many *make_many(unsigned int count)
 	return many;
 }
 
-static void take(struct many *one, int trylock)
+static void take(struct many *one)
 {
-	lock_acquire(&one->map, 0, trylock, 0, 1, NULL, _THIS_IP_);
+	lock_acquire(&one->map, 0, 0, 0, 1, NULL, _THIS_IP_);
 }
 
 static void leave(struct many *one)
@@ -44,7 +44,7 @@ static noinline void use_too_many_keys(void)
 	unsigned int i;
 
 	for (i = 0; many && debug_locks && i < count; i++) {
-		take(&many[i], 0);
+		take(&many[i]);
 		leave(&many[i]);
 	}
 }
@@ -56,25 +56,7 @@ static noinline void dig_too_deep(void)
 	unsigned int i;
 
 	for (i = 0; many && debug_locks && i < count; i++)
-		take(&many[i], 0);
-}
-
-/* A trylock adds a chain and no dependency. */
-static noinline void forge_too_many_chains(void)
-{
-	const unsigned int count = 400;
-	struct many *many = make_many(count);
-	unsigned int i, j;
-
-	for (i = 0; many && debug_locks && i < count; i++)
-		for (j = 0; debug_locks && j < count; j++) {
-			if (i == j)
-				continue;
-			take(&many[i], 1);
-			take(&many[j], 1);
-			leave(&many[j]);
-			leave(&many[i]);
-		}
+		take(&many[i]);
 }
 
 static noinline void nest_too_deep(void)
@@ -163,7 +145,6 @@ static noinline void lose_a_pinned_lock(void)
 const struct sin lockdep_sins[] = {
 	{ "many-keys", use_too_many_keys },
 	{ "lock-depth", dig_too_deep },
-	{ "many-chains", forge_too_many_chains },
 	{ "subclass", nest_too_deep },
 	{ "mutex-magic", use_bent_mutex },
 	{ "rwsem-magic", use_bent_rwsem },

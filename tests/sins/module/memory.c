@@ -33,15 +33,6 @@ static noinline void write_past_letter(void)
 	kfree(letter);
 }
 
-static noinline void copy_past_letter(void)
-{
-	char *letter = kmalloc(60, GFP_KERNEL | __GFP_NOFAIL);
-
-	OPTIMIZER_HIDE_VAR(letter);
-	memset(letter, 0, hidden(77));
-	kfree(letter);
-}
-
 static noinline void burn_letter_twice(void)
 {
 	char *letter = kmalloc(64, GFP_KERNEL | __GFP_NOFAIL);
@@ -221,7 +212,6 @@ static noinline void put_free_page(void)
 const struct sin memory_sins[] = {
 	{ "kasan-uaf", read_burnt_letter },
 	{ "kasan-slab-oob", write_past_letter },
-	{ "kasan-memset", copy_past_letter },
 	{ "kasan-double-free", burn_letter_twice },
 	{ "kasan-invalid-free", burn_half_a_letter },
 	{ "kasan-global", read_past_shelf },

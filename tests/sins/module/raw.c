@@ -29,7 +29,6 @@ static noinline void scratch_poison(void)
 	char *stone = kmem_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
 
 	kmem_cache_free(cache, stone);
-	kmem_cache_shrink(cache);
 	OPTIMIZER_HIDE_VAR(stone);
 	stone[40] = 0x42;
 	stone = kmem_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
