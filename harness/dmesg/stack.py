@@ -96,20 +96,22 @@ def guilty(
 
     `first` holds candidates that the headline itself names, in order. The instruction pointer counts as a
     frame. A module's frame is the module's own unless it may be `INLINED`. Frames that the unwinder doubted
-    (`?`) are taken only where no sure one is left; machinery only if there is nothing else, and only where
-    the headline or the instruction pointer names it: a trace of nothing but machinery was cut off before it
-    came to the point.
+    (`?`) are leftovers on the stack; they are taken only where it doubted all of them, as the guessing one
+    does. Machinery is taken only if there is nothing else, and only where the headline or the instruction
+    pointer names it: a trace of nothing but machinery was cut off before it came to the point.
     """
     doubted: str | None = None
     machinery: str | None = None
+    trusted = False
     for name, sure, pointed, own in _candidates(text, first, start):
+        trusted = trusted or (sure and not pointed)
         if not skip.match(name) or (own and not INLINED.match(name)):
             if sure:
                 return name
             doubted = doubted or name
         elif pointed:
             machinery = machinery or name
-    return doubted or machinery
+    return machinery if trusted else doubted or machinery
 
 
 def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool, bool]]:

@@ -110,9 +110,10 @@ def test_names_are_matched_whole(name: str) -> None:
     assert not machinery.MACHINERY.match(name)
 
 
-def test_a_name_in_doubt_is_taken_only_without_a_sure_one() -> None:
+def test_a_name_in_doubt_is_taken_only_where_all_are() -> None:
     assert stack.guilty("head\n ? maybe+0x1/0x2\n sure+0x1/0x2") == "sure"
-    assert stack.guilty("head\n ? maybe+0x1/0x2\n dump_stack+0x1/0x2") == "maybe"
+    assert stack.guilty("head\n ? dump_stack+0x1/0x2\n ? maybe+0x1/0x2") == "maybe"
+    assert stack.guilty("head\n dump_stack+0x1/0x2\n ? leftover+0x1/0x2") is None
 
 
 def test_a_frame_of_a_module_is_its_own_whatever_its_name_begins_with() -> None:

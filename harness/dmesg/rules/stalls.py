@@ -93,8 +93,7 @@ def _workqueue(found: Found) -> Findings:
 
 
 def _csd(found: Found) -> Findings:
-    name = re.sub(r"\+0x.*", "", found.match["name"])
-    function = function_name(name)
+    function = function_name(found.match["name"])
     return Findings("csd_lock", f"unanswered cross-CPU call of {function}", function, (function,))
 
 
@@ -161,7 +160,7 @@ RULES = (
         Kind.OTHER,
         re.compile(
             r"(?:smp: )?csd: Detected non-responsive CSD lock .{1,60} waiting \d+ ns for CPU#\d+ "
-            r"(?P<name>[^\s(]+)(?: \[\w+\])?\("
+            r"(?P<name>[^\s(+]+)(?:\+0x[0-9a-f/x]+)?(?: \[[\w-]+\])?\("
         ),
         (b"non-responsive CSD lock",),
         _csd,
