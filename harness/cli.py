@@ -397,7 +397,7 @@ def _parser() -> argparse.ArgumentParser:
         "--cold-every",
         type=int,
         metavar="N",
-        help="boot a guest for every Nth trial of a kernel; the others' is restored (default: 20)",
+        help="boot a guest for every Nth trial of a kernel; the others' is restored (default: 1)",
     )
     run.add_argument(
         "--set",

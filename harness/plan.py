@@ -38,7 +38,7 @@ class Plan:
     variants: tuple[str, ...] = ()
     workloads: tuple[str, ...] = ()
     trials: int = 0
-    cold_every: int = 20
+    cold_every: int = 1
     seed: int | None = None
     jobs: int = 0
     kconfig: tuple[str, ...] = ()

@@ -160,7 +160,9 @@ class Engine:
             for index in range(1, 2 if control else self._trials_of(workload) + 1):
                 job = TrialJob(source.name, source.kernel, workload, index, control, self._out, files)
                 cold = workload.cold or made < _COLD_AT_LEAST or made % self._plan.cold_every == 0
-                yield dataclasses.replace(job, cold=cold, seed=_seed(self._plan.seed or 0, job.name))
+                keep = self._plan.cold_every > 1 and not workload.cold
+                seed = _seed(self._plan.seed or 0, job.name)
+                yield dataclasses.replace(job, cold=cold, keep=keep, seed=seed)
                 made += 1
 
     def _trials_of(self, workload: Workload) -> int:

@@ -90,7 +90,7 @@ class Seat:
             memory_mib=job.workload.memory_mib,
             boot_deadline=_BOOT_DEADLINE,
             deadline=job.workload.deadline + _BOOT_DEADLINE,
-            snapshot=True,
+            snapshot=job.keep,
         )
         try:
             self._guest = await boot(spec)
@@ -99,8 +99,8 @@ class Seat:
         await self._save(self._guest, job)
 
     async def _save(self, guest: SavingGuest, job: TrialJob) -> None:
-        """Keep the state if the kernel has said nothing so far; else every trial has to boot."""
-        if parse(guest.console.read_bytes()):
+        """Keep the state if it is wanted and the kernel has said nothing so far."""
+        if not job.keep or parse(guest.console.read_bytes()):
             return
         try:
             await guest.save()

@@ -39,6 +39,7 @@ class TrialJob:
     files: Mapping[str, Path] = field(default_factory=dict)
     seed: int = 0
     cold: bool = False
+    keep: bool = True
 
     @property
     def name(self) -> str:

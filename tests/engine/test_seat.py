@@ -62,7 +62,6 @@ class World:
         self.guests: list[ToldGuest] = []
 
     async def boot(self, spec: BootSpec) -> ToldGuest:
-        assert spec.snapshot
         assert spec.initrd.exists()
         self.guests.append(ToldGuest(spec, self))
         return self.guests[-1]
@@ -133,6 +132,13 @@ async def test_a_broken_state_costs_a_boot_and_is_counted(
     assert [guest.killed for guest in world.guests] == [True, False]
     world.restore = None
     assert await use(taken, job, 3)
+
+
+async def test_a_guest_that_is_not_to_be_kept_is_powered_off(world: World, job: TrialJob) -> None:
+    taken = Seat(Accelerator.TCG)
+    assert [await use(taken, job, index, keep=False) for index in (1, 2)] == [False, False]
+    assert not any(guest.saved for guest in world.guests)
+    assert taken.broken == 0
 
 
 async def test_a_full_disk_is_no_broken_state(world: World, job: TrialJob) -> None:
