@@ -13,9 +13,10 @@ from harness.variants import candidates
 from harness.words import BuildError, Kernel
 from tests.toytree import ToyTree, toy_module, toy_tree
 
-pytestmark = pytest.mark.skipif(
-    find_sandbox(trusted=True) is None, reason="bubblewrap does not work on this machine"
-)
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(find_sandbox(trusted=True) is None, reason="bubblewrap does not work on this machine"),
+]
 
 
 def mailed(tree: ToyTree, folder: Path) -> str:

@@ -26,6 +26,7 @@ def _sandbox() -> Sandbox | None:
     return find_sandbox(trusted=True)
 
 
+pytestmark = pytest.mark.sandbox
 needs_sandbox = pytest.mark.skipif(_sandbox() is None, reason="bubblewrap does not work on this machine")
 
 
