@@ -359,7 +359,9 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variants", metavar="A,B", help="default: every built-in variant that the tree allows"
     )
-    parser.add_argument("--workloads", metavar="A,B", help="default: all")
+    parser.add_argument(
+        "--workloads", metavar="A,B", help="default: all but those that run only when they are named"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
