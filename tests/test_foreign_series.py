@@ -14,7 +14,7 @@ from harness.words import BuildError, Kernel
 from tests.toytree import ToyTree, toy_module, toy_tree
 
 pytestmark = [
-    pytest.mark.sandbox,
+    pytest.mark.slow,
     pytest.mark.skipif(find_sandbox(trusted=True) is None, reason="bubblewrap does not work on this machine"),
 ]
 

@@ -76,6 +76,7 @@ def test_answers_are_taken_line_by_line(kernel: Kernel, tmp_path: Path) -> None:
     assert places == {"a+0x1/0x2": both, "b+0x1/0x2 [probe]": both}
 
 
+@pytest.mark.slow
 def test_a_script_that_takes_too_long_is_ended_with_all_its_children(kernel: Kernel, tmp_path: Path) -> None:
     started = time.monotonic()
     frames = ["a+0x1/0x2", "slow+0x1/0x2", "b+0x1/0x2"]

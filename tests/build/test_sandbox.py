@@ -26,7 +26,7 @@ def _sandbox() -> Sandbox | None:
     return find_sandbox(trusted=True)
 
 
-pytestmark = pytest.mark.sandbox
+pytestmark = pytest.mark.slow
 needs_sandbox = pytest.mark.skipif(_sandbox() is None, reason="bubblewrap does not work on this machine")
 
 

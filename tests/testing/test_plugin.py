@@ -164,6 +164,7 @@ def pytest_configure(config):
 """
 
 
+@pytest.mark.slow
 def test_xdist_gives_each_worker_a_folder(nested: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers are processes of their own: there a conftest puts the world of names in place."""
     nested.makeconftest(CONFTEST)
