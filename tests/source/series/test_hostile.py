@@ -17,6 +17,8 @@ from tests.source.repos import write
 from .conftest import Bench
 from .mails import change, contents, git, mails
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def outside(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
