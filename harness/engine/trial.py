@@ -26,8 +26,9 @@ _BANNER = b"Linux version "
 class TrialJob:
     """What to run: a workload (or its sabotaged control) on the kernel that the variant `kernel_name` has.
 
-    `cold` demands a guest that was booted for this trial alone. `files` are what the workload needs in the
-    guest, by the path there.
+    `cold` demands a guest that was booted for this trial; one that is to be kept (`keep`) may be restored for
+    others afterwards, any other is powered off. `files` are what the workload needs in the guest, by the path
+    there. The trial's random choices follow from `seed`.
     """
 
     kernel_name: str

@@ -12,10 +12,12 @@ _ALPHA = 0.05
 
 def disagreements(cells: Sequence[Cell]) -> Iterator[str]:
     """Name in a sentence each cell where both rates differ significantly, all cells being looked at."""
+    compared = [(cell, _split(cell.trials)) for cell in cells if _may_differ(cell.trials)]
+    if not compared:
+        return
     # scipy takes a second to import, and most runs have nothing to compare.
     from harness.statistics import Rate, corrected, difference
 
-    compared = [(cell, _split(cell.trials)) for cell in cells if _may_differ(cell.trials)]
     rates = [[Rate(sum(map(_failed, part)), len(part)) for part in parts] for _, parts in compared]
     values = corrected([difference(booted, restored) for booted, restored in rates])
     for (cell, _), (booted, restored), value in zip(compared, rates, values, strict=True):

@@ -9,12 +9,14 @@ import pytest
 from harness.engine.beside import beside
 
 
-async def slowly(ended: list[str]) -> str:
+async def slowly(began: threading.Event, ended: list[str]) -> None:
+    began.set()
     try:
         await asyncio.sleep(60)
-    finally:
-        ended.append(threading.current_thread().name)
-    return "never"
+    except asyncio.CancelledError:
+        ended.append("cancelled")
+        raise
+    ended.append("slept on")
 
 
 def test_the_answer_comes_from_another_thread() -> None:
@@ -35,13 +37,13 @@ def test_its_error_is_the_callers() -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, LookupError])
 def test_whatever_ends_the_body_cancels_it(error: type[BaseException]) -> None:
-    ended: list[str] = []
+    began, ended = threading.Event(), list[str]()
 
     def work() -> None:
-        with beside(slowly(ended)):
+        with beside(slowly(began, ended)):
+            assert began.wait(10)
             raise error
 
     with pytest.raises(error):
         work()
-    # Cancelled before it began, it has nothing to end.
-    assert len(ended) <= 1
+    assert ended == ["cancelled"]
