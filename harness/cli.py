@@ -364,25 +364,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="percpu-harness",
-        description="Build kernels with each variant of a patch series, boot them, judge what they do.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(
-        name: str, do: Callable[[argparse.Namespace, Console], ExitCode], text: str
-    ) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        added.set_defaults(do=do)
-        return added
-
-    run = command(
-        "run", _run, "build every variant, run every workload on it, and print the matrix of verdicts"
-    )
+def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
     _add_plan_options(run)
     _add_selection(run)
@@ -413,6 +395,37 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--resume", action="store_true", help="go on with the run in --out: finished trials are kept"
     )
+
+
+def _add_parse_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("log", metavar="LOG", help="a file, or - for standard input")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as a JSON list")
+    form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
+    form.add_argument("--text", action="store_true", help="as text (default)")
+    parser.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="percpu-harness",
+        description="Build kernels with each variant of a patch series, boot them, judge what they do.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, do: Callable[[argparse.Namespace, Console], ExitCode], text: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        added.set_defaults(do=do)
+        return added
+
+    run = command(
+        "run", _run, "build every variant, run every workload on it, and print the matrix of verdicts"
+    )
+    _add_run_options(run)
     build_ = command("build", _build, "build the kernels of variants and print where they are")
     _add_plan_options(build_)
     _add_selection(build_)
@@ -422,12 +435,7 @@ def _parser() -> argparse.ArgumentParser:
     boot_.add_argument("--cpus", type=int, default=2, metavar="N")
     boot_.add_argument("--memory", type=int, default=512, metavar="MIB")
     parse_ = command("parse", _parse, "list what a kernel console says that a person must know of")
-    parse_.add_argument("log", metavar="LOG", help="a file, or - for standard input")
-    form = parse_.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="as a JSON list")
-    form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
-    form.add_argument("--text", action="store_true", help="as text (default)")
-    parse_.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
+    _add_parse_options(parse_)
     report = command("report", _report, "tell a finished run again, from its folder alone")
     report.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     report.add_argument(

@@ -92,7 +92,7 @@ def rate(cell: Cell) -> str:
     if len(cell.trials) < 2:
         return ""
     # scipy takes a second to import, and a run of single trials needs none of it.
-    from harness.statistics import Rate
+    from harness.verdict.statistics import Rate
 
     return str(Rate(cell.failures, len(cell.trials)))
 

@@ -129,7 +129,7 @@ def _details(results: Results) -> Iterator[str]:
 
 def _bounds(failures: int, trials: int) -> str:
     # scipy takes a second to import, and a run of single trials needs none of it.
-    from harness.statistics import Rate
+    from harness.verdict.statistics import Rate
 
     return str(Rate(failures, trials))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From events and witnesses to outcomes.
 
-Belongs here: the rules by which a trial and a cell are judged, as pure functions. Does not belong here: I/O,
-scheduling, reading of consoles, and what any single workload measures.
+Belongs here: the rules by which a trial and a cell are judged, and the statistics of many trials, as pure
+functions. Does not belong here: I/O, scheduling, reading of consoles, and what any single workload measures.
 """
 
 from harness.verdict.cell import judge_cell

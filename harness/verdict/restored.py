@@ -16,7 +16,7 @@ def disagreements(cells: Sequence[Cell]) -> Iterator[str]:
     if not compared:
         return
     # scipy takes a second to import, and most runs have nothing to compare.
-    from harness.statistics import Rate, corrected, difference
+    from harness.verdict.statistics import Rate, corrected, difference
 
     rates = [[Rate(sum(map(_failed, part)), len(part)) for part in parts] for _, parts in compared]
     values = corrected([difference(booted, restored) for booted, restored in rates])

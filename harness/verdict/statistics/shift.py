@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import mannwhitneyu, norm
 
-from harness.statistics.rate import CONFIDENCE
+from harness.verdict.statistics.rate import CONFIDENCE
 
 
 @dataclass(frozen=True, slots=True)

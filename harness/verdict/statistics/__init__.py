@@ -5,8 +5,8 @@ Belongs here: pure functions from counts and samples to intervals, p-values and 
 Does not belong here: trials, verdicts, I/O, and any formula that scipy has.
 """
 
-from harness.statistics.rate import Rate, corrected, difference
-from harness.statistics.sequential import Side, decide
-from harness.statistics.shift import Shift, quantile_of_log2, shift
+from harness.verdict.statistics.rate import Rate, corrected, difference
+from harness.verdict.statistics.sequential import Side, decide
+from harness.verdict.statistics.shift import Shift, quantile_of_log2, shift
 
 __all__ = ["Rate", "Shift", "Side", "corrected", "decide", "difference", "quantile_of_log2", "shift"]

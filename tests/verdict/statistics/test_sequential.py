@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from harness.statistics import Side, decide
-from harness.statistics.sequential import NEEDED, evidence
+from harness.verdict.statistics import Side, decide
+from harness.verdict.statistics.sequential import NEEDED, evidence
 
 _RUNS, _LOOKS = 10_000, 400
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from harness.statistics import Rate, corrected, difference
+from harness.verdict.statistics import Rate, corrected, difference
 
 
 @pytest.mark.parametrize(

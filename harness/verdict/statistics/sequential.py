@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.special import betaln
 from scipy.stats import beta
 
-from harness.statistics.rate import CONFIDENCE
+from harness.verdict.statistics.rate import CONFIDENCE
 
 #: The logarithm of the evidence that decides: each side may be wrong in half of what the confidence leaves.
 NEEDED = math.log(2 / (1 - CONFIDENCE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.statistics import quantile_of_log2, shift
+from harness.verdict.statistics import quantile_of_log2, shift
 
 
 def test_a_shift_is_found_and_bounded() -> None:
