@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+_POLL = 0.2
 
 
 def silent(_: str) -> None:
@@ -21,9 +25,30 @@ def locked(path: Path, say: Callable[[str], None] = silent) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(handle):
             say(f"waiting for another harness that holds {path}")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_patiently(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold `path` exclusively; calls `waiting` again and again while another process holds it.
+
+    What `waiting` raises ends the wait: a thread hears no signal.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        while not try_lock(handle):
+            waiting()
+            time.sleep(_POLL)
+        yield
+
+
+def try_lock(handle: IO[str] | int, *, shared: bool = False) -> bool:
+    """Lock an open file or folder without waiting; tell whether that worked. Closing it releases it."""
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -18,13 +18,13 @@ from harness.build.artefact import artefact, text
 from harness.build.cache import KernelCache
 from harness.build.elf import build_id
 from harness.build.kconfig import configure
-from harness.build.lock import locked
 from harness.build.make import Make, disk_full
 from harness.build.order import changed_files
 from harness.build.progress import BuildProgress, Listener, silent
 from harness.build.sandbox import Sandbox
 from harness.build.steps import Steps
 from harness.build.toolchain import fingerprint
+from harness.lock import locked_patiently
 from harness.words import InfraError, Kernel, UserError
 
 #: Raise when what is passed to make changes, so that no kernel of another recipe is taken for ours.
@@ -117,7 +117,7 @@ class Builder:
         try:
             kernel = self.cached(source_id)
             if kernel is None:
-                with locked(self.lock, lambda: self._wait(progress)):
+                with locked_patiently(self.lock, lambda: self._wait(progress)):
                     os.utime(self.lock)
                     kernel = self.cached(source_id) or self._build(commit, source_id, log, progress)
             if kernel.reused:

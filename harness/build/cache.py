@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.build.lock import try_lock
 from harness.build.make import disk_full
+from harness.lock import try_lock
 from harness.words import InfraError, Kernel
 
 _RECORD = "kernel.json"
@@ -179,7 +179,7 @@ class KernelCache:
         if folder.name in self._held:
             return False
         with contextlib.suppress(OSError), lock.open() as handle:
-            if try_lock(handle, shared=False):
+            if try_lock(handle):
                 _discard(folder)
                 return True
         return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import fcntl
 import hashlib
 import os
 import time
@@ -19,6 +18,7 @@ from harness.engine.beside import beside
 from harness.engine.seat import Seat
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
+from harness.lock import try_lock
 from harness.machine import choose_accelerator
 from harness.plan import Plan, save
 from harness.report.codec import read_trial, trial_to_dict, write_json
@@ -330,14 +330,8 @@ def open_folder(out: Path, *, resume: bool) -> Iterator[None]:
         raise InfraError(f"the run's folder {out} cannot be made: {error.strerror}") from None
     held = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(held, out)
+        if not try_lock(held):
+            raise UserError(f"another percpu-harness works in {out}: wait, or give another --out")
         yield
     finally:
         os.close(held)
-
-
-def _lock(held: int, out: Path) -> None:
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"another percpu-harness works in {out}: wait, or give another --out") from None

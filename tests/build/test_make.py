@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.build import Builder, BuildProgress, KernelCache
-from harness.build.lock import locked
 from harness.build.make import Make
+from harness.lock import locked_patiently
 from harness.words import InfraError
 from tests.toytree import toy_module, toy_tree
 
@@ -139,7 +139,7 @@ def test_a_stopped_builder_waits_for_nobody(tmp_path: Path) -> None:
 
     (tmp_path / "cache/builds").mkdir(parents=True)
     with (
-        locked(builder.lock, lambda: pytest.fail("nobody else holds it")),
+        locked_patiently(builder.lock, lambda: pytest.fail("nobody else holds it")),
         pytest.raises(InfraError, match="stopped"),
     ):
         builder.build(commit, tree.source_id(commit), tmp_path / "log", tell)
