@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.build import toolchain_versions
 from harness.engine.beside import beside
+from harness.engine.files import guest_packages
 from harness.engine.seat import Seat
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
@@ -236,7 +237,7 @@ class Engine:
                 "source_id": tree.source_id,
             },
             accelerator=accelerator,
-            toolchain=toolchain_versions(),
+            toolchain=toolchain_versions() | guest_packages(prepared.workloads.values(), self._cache),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
             variants=[_variant_report(prepared, name) for name in prepared.variants if name in names],
             controls=[controls[name] for name in prepared.workloads if name in controls],

@@ -11,7 +11,7 @@ import pytest
 
 from harness.debian import bundle as room
 from harness.debian.apt import Offer
-from harness.debian.bundle import bundle
+from harness.debian.bundle import bundle, version
 from harness.debian.closure import closure
 from harness.debian.package import read_packages
 from harness.debian.recipe import Recipe, load_recipe, read_recipe
@@ -149,7 +149,9 @@ def test_what_is_there_is_not_fetched_again_unless_the_recipe_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages: dict[str, Path]
 ) -> None:
     apt = archive(monkeypatch, packages, "libouter", "libinner")
+    assert version(recipe(), tmp_path) == ""
     first = bundle(recipe(), tmp_path, "uri:m", silent)
+    assert version(recipe(), tmp_path) == "2.1.8-1"
     assert bundle(recipe(), tmp_path, "uri:m", silent) == first
     assert apt.updates == 1
     fewer = bundle(recipe(files=("etc/tool.conf",), digest="other"), tmp_path, "uri:m", silent)
