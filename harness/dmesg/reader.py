@@ -204,7 +204,7 @@ def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     if KTAP.match(line) or line.startswith("---[ end "):
         return None
     for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
-        found = None if rule.needs_evidence else rule.pattern.search(line)
+        found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
         match = rule.pattern.match(line[found.start() :]) if found else None
         if match is not None:
             return dataclasses.replace(rule, needs_evidence=True), match
@@ -293,7 +293,7 @@ class _Desk:
             found = None
         elif found is None and not self._live(caller, line.number):
             found = _headline_within(text)
-        if found is None:
+        if found is None or (found[0].is_part and self._owner(caller, line) in self._open):
             self._plain(caller, line)
         else:
             self._begin(*found, caller, line)

@@ -129,7 +129,7 @@ class Report:
 
     def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
-        if rule.minor:
+        if rule.minor and not self.rule.is_part:
             return True
         if self.rule.leads_to_die and rule.is_die and not self._died:
             self._died = True

@@ -7,7 +7,7 @@ belong here: how lines are cut, unstamped and gathered into reports.
 
 import re
 
-from harness.dmesg.rules import checks, faults, locking, memory, percpu, sanitizers, stalls
+from harness.dmesg.rules import checks, faults, headless, locking, memory, percpu, sanitizers, stalls
 from harness.dmesg.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     *stalls.RULES,
     *faults.RULES,
     *checks.RULES,
+    *headless.RULES,
 )
 
 WORDS: tuple[bytes, ...] = tuple(sorted({word for rule in RULES for word in rule.words}))

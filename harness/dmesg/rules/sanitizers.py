@@ -37,13 +37,6 @@ def _kasan(found: Found) -> Findings:
     return _in_function(found, "KASAN", f" {access[1]}" if access else "")
 
 
-def _beheaded_kasan(found: Found) -> Findings:
-    """Read a report that lost its headline: what is wrong with the access is not known."""
-    function = stack.guilty(found.text)
-    title = f"KASAN: {found.match['access']}{where(function)}"
-    return Findings("", title, function, (function or "",), truncated=True)
-
-
 _IN_SLAB = re.compile(r"BUG .{1,80}: kasan: bad access detected")
 """Until 4.8, `object_err()` printed the object of a KASAN report, as if the cache had found it."""
 
@@ -81,11 +74,15 @@ _OLD_SORTS = (
 """Until 5.6 the headline was the same for all, and the line below it told the sort: the names since then."""
 
 
+def undefined(said: str) -> str:
+    """Give the name of a sort of undefined behaviour, by the line below the headline."""
+    return next((name for pattern, name in _OLD_SORTS if pattern.search(said)), "undefined-behaviour")
+
+
 def _ubsan(found: Found) -> Findings:
     what = found.match["what"]
     if what == "Undefined behaviour":
-        said = found.texts[1] if len(found.texts) > 1 else ""
-        what = next((name for pattern, name in _OLD_SORTS if pattern.search(said)), "undefined-behaviour")
+        what = undefined(found.texts[1] if len(found.texts) > 1 else "")
     function = stack.guilty(found.text, first=(found.match["name"],))
     place = found.match["file"] or ""
     end = where(function) or where(place)
@@ -119,16 +116,6 @@ RULES = (
         _kasan,
         End.BANNER,
         _IN_SLAB,
-    ),
-    # A part of the report above; alone where the beginning is lost.
-    Rule(
-        Kind.KASAN,
-        re.compile(r"(?P<access>Read|Write) of size \d+ at addr [0-9a-f]{8,16} by task .{1,32}/\d+$"),
-        (b" at addr ",),
-        _beheaded_kasan,
-        End.BANNER,
-        minor=True,
-        needs_evidence=True,
     ),
     Rule(
         Kind.KMSAN,
