@@ -162,6 +162,19 @@ _SPINNING = r"""
 | schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?|preempt_schedule\w*
 | context_switch
 """
+_DISPATCHING = r"""
+  process_(?:one_work|scheduled_works)|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
+| call_timer_fn|expire_timers|_*run_timers?\w*|run_timer_softirq|tasklet_\w*action\w*|rcu_do_batch|rcu_core\w*
+| _*napi_poll|net_[rt]x_action|process_backlog|_*netif_receive_skb\w*|deliver_\w*skb|_*handle_irq_event\w*
+| (?:__)?flush_smp_call_function_\w+|generic_smp_call_function_\w+|do_one_initcall|do_initcalls
+| vfs_(?:read|write|readv|writev|ioctl|iter_\w+|get_tree)|do_vfs_ioctl|ksys_\w+|new_sync_(?:read|write)
+| call_(?:read|write)_iter|do_iter_\w+|do_(?:loop_)?readv_writev|do_dentry_open|chrdev_open|misc_open
+| get_tree_\w+|mount_(?:bdev|fs|nodev|single|mtd)|legacy_get_tree|_*fput\w*|task_work_run
+| _*sock_(?:sendmsg|recvmsg|release|write_iter|read_iter)\w*|sock_close|sock_(?:do_)?ioctl|_+sys_\w+msg\w*
+| (?:do_sock|sock_common|__sys)_[gs]etsockopt|(?:rt|ge)n\w*_rcv_msg\w*|netlink_(?:rcv_skb|dump|unicast)
+| nfnetlink_rcv_\w+|exit_to_user\w+|do_notify_resume|do_signal|arch_do_signal\w*|get_signal
+"""
+"""What calls through a pointer: work, timers, soft and hard interrupts, files, sockets, file systems."""
 
 INLINED = Names(
     r"""
@@ -201,6 +214,8 @@ WAITERS = Names(*_ANYWHERE, _LOCKS, _WAITING)
 """As above, for a task that sleeps: what makes it sleep is not to blame either."""
 STALLERS = Names(*_ANYWHERE, _LOCKS, _IDLING, _SPINNING)
 """As above, for a CPU that does not come back: where it idles or spins says little."""
+DISPATCHERS = Names(_ENTRY, _DISPATCHING)
+"""What is common to many operations: below it stands the one that a CPU was in."""
 IDLERS = Names(_IDLING)
 """Where a CPU without work is found."""
 ALLOCATORS = Names(*_ANYWHERE, _LOCKS, _ALLOCATING, r"_*k(?:mem|str)n?dup\w*|kvmemdup")

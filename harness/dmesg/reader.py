@@ -20,7 +20,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from harness.dmesg.event import make_event
 from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, read_time, runs, whole_lines
 from harness.dmesg.report import Piece, Report
-from harness.dmesg.rules import KTAP, RULES, WORDS
+from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
 from harness.words import Event, Kind
 
@@ -44,9 +44,14 @@ _PREFACE = 12
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI)
+_ALL_WORDS = (*WORDS, _CUT, *PART_WORDS, _BOOT, _NMI)
+_FIRST_PART = len(WORDS) + 1
 _OPENING_WORDS = len(_ALL_WORDS) - 2
-"""The words before this one may open a report; the last two matter only to a report that is open."""
+"""The words before this one may open a report; the last two matter only to a report that is open.
+
+Those from `_FIRST_PART` on matter only where none is.
+"""
+_PARTS = range(_FIRST_PART, _OPENING_WORDS)
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
 """Passes over text once, however many words there are."""
 _STALLS = frozenset({Kind.RCU_STALL, Kind.SOFT_LOCKUP, Kind.HARD_LOCKUP, Kind.HUNG_TASK, Kind.OTHER})
@@ -260,7 +265,7 @@ class _Desk:
     def _run(self, run: Run, piece: Piece) -> None:
         at = lines = 0
         text = piece.text
-        for _, hit, _ in _SEARCH.find_matches_as_indexes(text):
+        for word, hit, _ in _SEARCH.find_matches_as_indexes(text):
             if hit < at:
                 continue
             start = text.rfind(b"\n", at, hit)
@@ -268,6 +273,9 @@ class _Desk:
                 between = piece.part(at, start, lines)
                 lines += len(between.raw)
                 self._plain(run.caller, between)
+                at = start
+            if word in _PARTS and run.caller in self._open:
+                continue
             end = text.find(b"\n", hit)
             at = end if end >= 0 else len(text)
             self._line(run.caller, piece.part(start, at, lines))

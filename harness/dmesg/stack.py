@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from harness.dmesg.machinery import INLINED, MACHINERY, Names
+from harness.dmesg.machinery import DISPATCHERS, INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
@@ -48,6 +48,10 @@ _POINTER = rf"""
 _CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
 _POINTERS = re.compile(r"\n" + _POINTER, re.VERBOSE)
+_SYSTEM_CALL = re.compile(
+    r"^(?:__(?:x64|ia32|arm64|s390x?|riscv|se|do)_(?:compat_)?|compat_)?(?:sys|SyS|SYSC)_"
+)
+"""What SYSCALL_DEFINE() makes of a system call's name, on one architecture or another."""
 
 
 def is_frame(line: str) -> bool:
@@ -112,6 +116,26 @@ def guilty(
         elif pointed:
             machinery = machinery or name
     return machinery if trusted else doubted or machinery
+
+
+def operation(text: str, skip: Names, start: int = 0) -> str | None:
+    """Name the operation that a CPU was in, after the line at `start`; nothing where no dispatcher tells it.
+
+    A loop is interrupted anywhere, so its innermost function is chance; what was called through a pointer is
+    not: the work, the timer, the file's or the socket's function, else the system call. A module's frames are
+    few, and told by `guilty()`.
+    """
+    found: str | None = None
+    for name, sure, pointed, own in _candidates(text, (), start):
+        if (own and not INLINED.match(name)) or (pointed and found):
+            return None
+        if not sure:
+            continue
+        if found and DISPATCHERS.match(name):
+            return _SYSTEM_CALL.sub("sys_", found)
+        if not skip.match(name):
+            found = name
+    return None
 
 
 def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool, bool]]:

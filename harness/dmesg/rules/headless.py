@@ -14,19 +14,19 @@ import re
 from collections.abc import Callable
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, WAITERS, Names
+from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, STALLERS, WAITERS, Names
 from harness.dmesg.rules import locking, sanitizers
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
 
-_Read = Callable[[Found], Findings]
+Read = Callable[[Found], Findings]
 
 
 def _traced(found: Found) -> bool:
     return found.has_frames
 
 
-def _begun(label: str, subtype: str = "", skip: Names = MACHINERY, name: str = "") -> _Read:
+def begun(label: str, subtype: str = "", skip: Names = MACHINERY, name: str = "") -> Read:
     """Make the reader of a report whose trace follows the sign; `name` is the identity without a function."""
 
     def read(found: Found) -> Findings:
@@ -36,7 +36,7 @@ def _begun(label: str, subtype: str = "", skip: Names = MACHINERY, name: str = "
     return read
 
 
-def _late(label: str, subtype: str = "") -> _Read:
+def _late(label: str, subtype: str = "") -> Read:
     """Make the reader of a report whose trace stands above the sign, and is lost."""
 
     def read(found: Found) -> Findings:
@@ -46,7 +46,7 @@ def _late(label: str, subtype: str = "") -> _Read:
 
 
 def _access(found: Found) -> Findings:
-    return _begun(f"KASAN: {found.match['access']}")(found)
+    return begun(f"KASAN: {found.match['access']}")(found)
 
 
 _RACER = re.compile(r"\S+ to 0x[0-9a-f]+ of \d+ bytes by .*")
@@ -64,50 +64,32 @@ def _race(found: Found) -> Findings:
 
 def _ubsan(found: Found) -> Findings:
     what = sanitizers.undefined(found.match[0])
-    return _begun(f"UBSAN: {what}", what.replace("-", "_"))(found)
+    return begun(f"UBSAN: {what}", what.replace("-", "_"))(found)
 
 
 _TASK = re.compile(r"\ntask:(?P<comm>.{1,32}?) +state:.*? pid: *(?P<pid>\d+)")
 
 
 def _hung(found: Found) -> Findings:
-    findings = _begun("task hung", skip=WAITERS)(found)
+    findings = begun("task hung", skip=WAITERS)(found)
     task = _TASK.search(found.text)
     if task is None:
         return findings
     return dataclasses.replace(findings, comm=task["comm"], pid=pid_of(task["pid"]))
 
 
-_CR2 = re.compile(r"\bCR2: ([0-9a-f]{8,16})\b")
+_CR2 = re.compile(r"^CR2: ([0-9a-f]{8,16})$", re.MULTILINE)
 _PAGE = 1 << 12
 
 
 def _fault(found: Found) -> Findings:
     """Sort a page fault as `show_fault_oops()` does: the first page is for NULL pointers."""
     address = _CR2.search(found.text)
-    null = address is not None and int(address[1], 16) < _PAGE
-    subtype, label = ("null_pointer", "NULL pointer dereference") if null else ("page_fault", "page fault")
-    return _begun(label, subtype)(found)
-
-
-_SHADOW = re.compile(r"\n(?:(?:Allocated|Freed) by task \d|The buggy address |Memory state around the buggy)")
-_END_TRACE = "\n---[ end trace "
-_WARNED = re.compile(r"\n[ \t].*\b(?:__warn|warn_slowpath_\w+)\+0x")
-
-
-def _body(found: Found) -> Findings:
-    """Tell by what stands further below: KASAN's shadow, or the mark at the end of a WARN or an oops."""
-    if _SHADOW.search(found.text):
-        return dataclasses.replace(_begun("KASAN: invalid access")(found), kind=Kind.KASAN)
-    if found.before or _WARNED.search(found.text):
-        return dataclasses.replace(_begun("WARNING")(found), kind=Kind.WARNING)
-    return _begun("oops")(found)
-
-
-def _is_body(found: Found) -> bool:
-    """Tell whether there is proof: dump_stack() prints the like, on its own."""
-    sign = found.before or _END_TRACE in found.text or _SHADOW.search(found.text)
-    return found.has_frames and bool(sign)
+    if address is None:
+        return begun("page fault")(found)
+    if int(address[1], 16) < _PAGE:
+        return begun("NULL pointer dereference", "null_pointer")(found)
+    return begun("page fault", "page_fault")(found)
 
 
 _DEPENDS = re.compile(
@@ -145,14 +127,15 @@ def _lockdep(found: Found) -> Findings:
     return dataclasses.replace(findings, truncated=True)
 
 
-def _rule(
+def part(
     kind: Kind,
     pattern: str,
     words: tuple[bytes, ...],
-    read: _Read,
+    read: Read,
     end: End = End.STACK,
     proof: Callable[[Found], bool] = _traced,
 ) -> Rule:
+    """Make the rule of a sign that only a report prints, with `proof` below it: by default a trace."""
     return Rule(
         kind,
         re.compile(pattern),
@@ -166,7 +149,7 @@ def _rule(
 
 
 RULES = (
-    _rule(
+    part(
         Kind.LOCKDEP,
         _LOCKDEP,
         (
@@ -195,35 +178,48 @@ RULES = (
         ),
         _lockdep,
     ),
-    _rule(
+    part(
         Kind.LOCKDEP,
         r"(?P<held_returning_to_user>.{1,32}/\d+ is leaving the kernel with locks still held!)",
         (b" with locks still held",),
         _lockdep,
         proof=lambda found: True,
     ),
-    _rule(
+    part(
+        Kind.LOCKDEP,
+        r"(?P<still_held>\d+ locks? held by .{1,32}/\d+:$)",
+        (b" held by ",),
+        _lockdep,
+        proof=lambda found: "debug_check_no_locks_held" in found.text,
+    ),
+    part(
+        Kind.LOCKDEP,
+        r"turning off the locking correctness validator",
+        (b"the locking correctness validator",),
+        lambda found: dataclasses.replace(locking.gave_up(found), truncated=True),
+    ),
+    part(
         Kind.KASAN,
         r"(?P<access>Read|Write) of size \d+ at addr [0-9a-f]{8,16} by task .{1,32}/\d+$",
         (b" at addr ",),
         _access,
         End.BANNER,
     ),
-    _rule(
+    part(
         Kind.KASAN,
         r"(?:Allocated|Freed) by task \d+(?: on cpu \d+ at [\d.]+s)?:$",
         (b"Allocated by task ", b"Freed by task "),
         _late("KASAN: invalid access"),
         End.BANNER,
     ),
-    _rule(
+    part(
         Kind.KFENCE,
         r"(?:Use-after-free|Out-of-bounds|Invalid|Corrupted)\b.{1,120}\bkfence-#\d+",
         (b"kfence-#",),
-        _begun("KFENCE: invalid access"),
+        begun("KFENCE: invalid access"),
         End.BANNER,
     ),
-    _rule(
+    part(
         Kind.KMSAN,
         r"Uninit was (?:stored to memory|created) at:$|Local variable \S+ created at:$"
         r"|Bytes? \d+(?:-\d+)? of \d+ (?:is|are) uninitialized$",
@@ -231,7 +227,7 @@ RULES = (
         _late("KMSAN: uninit-value"),
         End.BANNER,
     ),
-    _rule(
+    part(
         Kind.KCSAN,
         r"(?:race at unknown origin, with )?(?:assert no accesses|assert no writes|read|write|read-write)"
         r"(?: \(marked\))? to 0x[0-9a-f]{8,16} of \d+ bytes by (?:task \d+|interrupt) on cpu \d+:$",
@@ -239,7 +235,7 @@ RULES = (
         _race,
         End.BANNER,
     ),
-    _rule(
+    part(
         Kind.UBSAN,
         r"shift exponent -?\d+ is |index -?\d+ is out of range for type |(?:un)?signed integer overflow:$"
         r"|load of value -?\d+ is not a valid value for type |negation of -?\d+ cannot be represented"
@@ -256,79 +252,78 @@ RULES = (
         _ubsan,
         End.MARK_OR_BANNER,
     ),
-    _rule(
+    part(
         Kind.MEMORY_LEAK,
-        r'[ ]+comm ".{1,32}", pid -?\d+, jiffies \d+',
+        r'(?:kmemleak: )?[ ]+comm ".{1,32}", pid -?\d+, jiffies \d+',
         (b", jiffies ",),
-        _begun("memory leak", skip=ALLOCATORS),
+        lambda found: dataclasses.replace(sanitizers.leak(found), truncated=True),
+        proof=lambda found: " backtrace" in found.text,
     ),
-    _rule(
+    part(
         Kind.ATOMIC_SLEEP,
         r"(?:BUG: )?in_atomic\(\): \d+, irqs_disabled\(\): \d|preempt_count: [0-9a-f]+, expected: [0-9a-f]+",
         (b"in_atomic(): ", b"preempt_count: "),
-        _begun("sleeping function called from invalid context", "sleeping", SLEEPERS),
+        begun("sleeping function called from invalid context", "sleeping", SLEEPERS),
     ),
-    _rule(
+    part(
         Kind.BUG,
         r"[ ]?lock: .{1,80}, \.magic: [0-9a-f]{8}, \.owner: ",
         (b", .magic: ",),
-        _begun("BUG: spinlock", "spinlock"),
+        begun("BUG: spinlock", "spinlock"),
     ),
-    _rule(
+    part(
         Kind.BUG,
         r"caller is [\w.$]+\+0x",
         (b"caller is ",),
-        _begun("BUG: using a CPU's number in preemptible code", "preemptible"),
+        begun("BUG: using a CPU's number in preemptible code", "preemptible"),
     ),
-    _rule(
+    part(
         Kind.BUG,
         r"page dumped because: (?:non-NULL|nonzero|PAGE_FLAGS_CHECK|page still|corrupted|bad pte)",
         (b"page dumped because: ",),
-        _begun("BUG: Bad page", "bad_page"),
+        begun("BUG: Bad page", "bad_page"),
     ),
-    _rule(
+    part(
         Kind.BUG,
         r"(?:INFO: )?Slab 0x[0-9a-f]+ objects=\d|(?:INFO: )?0x[0-9a-f]+-0x[0-9a-f]+ .{0,40}\. First byte 0x"
         r"|FIX \S+: (?:Restoring|Object at|Marking)",
         (b"Slab 0x", b". First byte 0x", b"FIX "),
-        _begun("slab corrupted", "slab", ALLOCATORS),
+        begun("slab corrupted", "slab", ALLOCATORS),
     ),
-    _rule(
+    part(
         Kind.HUNG_TASK,
         r'"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this',
         (b"hung_task_timeout_secs",),
         _hung,
     ),
-    _rule(
+    part(
         Kind.RCU_STALL,
         r"(?:rcu: )?[ \t]*(?:\((?:detected by \d+, )?t=\d+ jiffies|\d+-[.O!o].{0,40} ticks this GP\))",
         (b" jiffies g=", b" jiffies, g=", b" ticks this GP"),
-        _begun("RCU stall"),
+        begun("RCU stall", skip=STALLERS),
     ),
-    _rule(
+    part(
+        Kind.RCU_STALL,
+        r"(?:rcu: )?blocking rcu_node structures",
+        (b"blocking rcu_node",),
+        begun("RCU stall", "expedited", STALLERS),
+    ),
+    part(
         Kind.OOPS,
         r"\#PF: (?:supervisor|user|error_code)\b|PGD (?:[0-9a-f]{1,16}|BAD)(?: (?:P4D|PUD|PMD) |[ ]*$)",
         (b"#PF: ", b"PGD "),
         _fault,
         End.TRACE_MARK,
     ),
-    _rule(
+    part(
         Kind.OOPS,
         r"(?:Mem|Data) abort info:|(?:user|swapper) pgtable: \d+k pages|Faulting instruction address: 0x"
         r"|KASAN: .{4,40} in range \[0x",
         (b" abort info:", b" pgtable: ", b"Faulting instruction", b" in range [0x"),
-        _begun("oops"),
+        begun("oops"),
         End.TRACE_MARK,
     ),
-    _rule(
-        Kind.OOPS,
-        r"Modules linked in:|CPU: \d+ (?:UID: \d+ )?PID: \d+ Comm: ",
-        (b"Modules linked in:", b"CPU: "),
-        _body,
-        End.TRACE_MARK,
-        proof=_is_body,
-    ),
-    _rule(
+    part(
         Kind.PANIC,
         r"---\[ end Kernel panic - not syncing(?:: ?(?P<what>.*?)(?: \]---)?)?$",
         (b"--[ end Kernel panic",),

@@ -98,7 +98,8 @@ def _named_place(text: str) -> str | None:
     return next((name for name in names if not ALLOCATORS.match(name)), None)
 
 
-def _leak(found: Found) -> Findings:
+def leak(found: Found) -> Findings:
+    """Read an object of kmemleak, which its allocator lost."""
     text = found.text.replace("\nkmemleak: ", "\n")
     function = stack.guilty(text, ALLOCATORS) or _named_place(text)
     return Findings(
@@ -111,22 +112,25 @@ _SYMBOL = r"(?P<name>[\w$.]+)(?:\+0x\S*)?"
 RULES = (
     Rule(
         Kind.KASAN,
-        re.compile(rf"BUG: KAS[Aa][Nn]: (?P<what>[\w -]{{1,60}}?)(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"),
-        (b"BUG: KASAN: ", b"BUG: KASan: "),
+        re.compile(
+            rf"BUG: (?:KAS[Aa][Nn]|AddressSanitizer): ?(?P<what>[\w -]{{0,60}}?)"
+            rf"(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"
+        ),
+        (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: "),
         _kasan,
         End.BANNER,
         _IN_SLAB,
     ),
     Rule(
         Kind.KMSAN,
-        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
         (b"BUG: KMSAN: ",),
         _kmsan,
         End.BANNER,
     ),
     Rule(
         Kind.KFENCE,
-        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
         (b"BUG: KFENCE: ",),
         _kfence,
         End.BANNER,
@@ -154,7 +158,7 @@ RULES = (
             r"BUG: memory leak$|(?:kmemleak: )?unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):"
         ),
         (b"BUG: memory leak", b"unreferenced object "),
-        _leak,
+        leak,
         absorbs=re.compile(r"unreferenced object "),
         complete=lambda found: any("backtrace" in text for text in found.texts[:-1]),
     ),
