@@ -88,13 +88,15 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     tree = open_tree(plan.tree, cache, mirror=plan.debian_mirror, say=progress.say)
     commits, notes = _materialise(plan, tree, progress)
     builder = Builder(tree, cache, fragments, data_dir("images") / "module")
+    stage = tree_stage(tree)
+    cells = {name: _cells(plan, name, stage, chosen) for name in commits}
+    commits = {name: made for name, made in commits.items() if cells[name]}
+    used = {name for names in cells.values() for name in names}
+    chosen = {name: workload for name, workload in chosen.items() if name in used}
     files = {
         name: guest_files(workload, cache, plan.debian_mirror, progress.say)
         for name, workload in chosen.items()
     }
-    stage = tree_stage(tree)
-    cells = {name: _cells(plan, name, stage, chosen) for name in commits}
-    commits = {name: made for name, made in commits.items() if cells[name]}
     return Prepared(
         tree=tree,
         stage=stage,
@@ -121,12 +123,12 @@ def planned_workloads(plan: Plan) -> dict[str, Workload]:
 
 
 def _cells(plan: Plan, variant: str, stage: str | None, chosen: Mapping[str, Workload]) -> list[str]:
-    """Return the workloads of a variant; those on demand only where it was named or history knows of it."""
+    """Return the workloads of a variant; costly ones only where both are named or history knows of it."""
     expected = _expectations(catalogue()[variant], stage)
     return [
         name
         for name, workload in chosen.items()
-        if plan.variants or not workload.on_demand or name in expected
+        if not workload.costly or name in expected or (plan.variants and name in plan.workloads)
     ]
 
 
