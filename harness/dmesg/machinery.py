@@ -146,7 +146,8 @@ _WAITING = r"""
 | _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
 | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
 | _*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*|completion_\w+
-| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+
+| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
+| (?!\w*sys_)\w+_wait_\w+|blk_mq_freeze_queue_wait
 """
 """What a task sleeps in, wrappers of a lock (`rtnl_lock()`) among it: who waits for it is meant."""
 _IDLING = r"""
@@ -167,7 +168,7 @@ _DISPATCHING = r"""
 | call_timer_fn|expire_timers|_*run_timers?\w*|run_timer_softirq|tasklet_\w*action\w*|rcu_do_batch|rcu_core\w*
 | _*napi_poll|net_[rt]x_action|process_backlog|_*netif_receive_skb\w*|deliver_\w*skb|_*handle_irq_event\w*
 | (?:__)?flush_smp_call_function_\w+|generic_smp_call_function_\w+|do_one_initcall|do_initcalls
-| vfs_(?:read|write|readv|writev|ioctl|iter_\w+|get_tree)|do_vfs_ioctl|ksys_\w+|new_sync_(?:read|write)
+| _*vfs_(?:read|write|readv|writev|ioctl|iter_\w+|get_tree)|do_vfs_ioctl|ksys_\w+|new_sync_(?:read|write)
 | call_(?:read|write)_iter|do_iter_\w+|do_(?:loop_)?readv_writev|do_dentry_open|chrdev_open|misc_open
 | get_tree_\w+|mount_(?:bdev|fs|nodev|single|mtd)|legacy_get_tree|_*fput\w*|task_work_run
 | _*sock_(?:sendmsg|recvmsg|release|write_iter|read_iter)\w*|sock_close|sock_(?:do_)?ioctl|_+sys_\w+msg\w*
@@ -208,7 +209,7 @@ WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|la
 """Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
 MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
 """Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""
-PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS)
+PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"__schedule|schedule\w*|preempt_schedule\w*")
 """Functions through which a panic comes about, if it is not an allocation that failed."""
 WAITERS = Names(*_ANYWHERE, _LOCKS, _WAITING)
 """As above, for a task that sleeps: what makes it sleep is not to blame either."""

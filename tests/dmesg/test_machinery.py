@@ -55,6 +55,9 @@ CASES = [
     ),
     (machinery.WAITERS, "context_switch __schedule schedule __mutex_lock_common rtnl_lock guilty", "guilty"),
     (machinery.WAITERS, "__schedule schedule synchronize_rcu guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule jbd2_log_wait_commit guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule request_wait_answer guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule_timeout __wait_for_common kthread_stop guilty", "guilty"),
     # CPUs that do not come back.
     (machinery.STALLERS, "native_queued_spin_lock_slowpath do_raw_spin_lock _raw_spin_lock guilty", "guilty"),
     (machinery.STALLERS, "__sanitizer_cov_trace_pc guilty", "guilty"),
@@ -154,3 +157,33 @@ def test_a_helper_s_name_at_the_start_is_not_enough(name: str) -> None:
 def test_a_lock_that_warns_is_blamed_for_it() -> None:
     assert not machinery.WARNERS.match("__local_bh_enable_ip")
     assert machinery.WARNERS.match("refcount_warn_saturate")
+
+
+@pytest.mark.parametrize(
+    ("trace", "operation"),
+    [
+        ("copy_it look_it_up work_fn process_one_work worker_thread kthread ret_from_fork", "work_fn"),
+        ("again my_timer call_timer_fn __run_timers run_timer_softirq __do_softirq", "my_timer"),
+        ("again my_hrtimer __hrtimer_run_queues hrtimer_interrupt", "my_hrtimer"),
+        ("inner my_write vfs_write ksys_write do_syscall_64", "my_write"),
+        ("inner my_sendmsg ____sys_sendmsg ___sys_sendmsg __sys_sendmsg do_syscall_64", "my_sendmsg"),
+        ("inner my_doit rtnetlink_rcv_msg netlink_rcv_skb netlink_unicast", "my_doit"),
+        ("inner do_splice __x64_sys_splice do_syscall_64", "sys_splice"),
+        ("inner do_splice SyS_splice entry_SYSCALL_64_fastpath", "sys_splice"),
+        ("inner __arm64_sys_splice invoke_syscall.constprop.0 el0_svc_common", "sys_splice"),
+        ("_raw_spin_lock inner nobody_knows", None),
+        ("process_one_work worker_thread", "process_one_work"),
+    ],
+)
+def test_the_operation_that_a_stalled_cpu_was_in(trace: str, operation: str | None) -> None:
+    text = "head" + "".join(f"\n {name}+0x10/0x20" for name in trace.split())
+    assert stack.operation(text, machinery.STALLERS) == operation
+
+
+def test_an_operation_is_not_told_across_two_dumps_or_within_a_module() -> None:
+    two = (
+        "head\nRIP: 0010:here+0x1/0x2\n outer+0x1/0x2\nRIP: 0010:there+0x1/0x2\n f+0x1/0x2\n kthread+0x1/0x2"
+    )
+    assert stack.operation(two, machinery.STALLERS) is None
+    own = "head\n inner+0x1/0x2 [m]\n outer+0x1/0x2 [m]\n vfs_write+0x1/0x2"
+    assert stack.operation(own, machinery.STALLERS) is None
