@@ -110,12 +110,17 @@ _OOPS_SORTS = (
 _SORT = re.compile("|".join(f"(?P<s{at}>{sort[0]})" for at, sort in enumerate(_OOPS_SORTS)))
 
 
+_REST = re.compile(r"\n(?:paging request|NULL pointer dereference|access to user memory) at ")
+"""The end of a headline that somebody else's line cut in two."""
+
+
 def _oops_sort(text: str) -> tuple[str, str]:
     """Sort by the headline, then by the die line, where `Unable to handle kernel access` says too little."""
     head = text.partition("\n")[0]
     count = text.find("[#", len(head))
     die = text[text.rfind("\n", 0, count) + 1 : count] if count >= 0 else ""
-    for line in (head, die[:200]):
+    rest = _REST.match(text, len(head))
+    for line in (head, rest[0] if rest else "", die[:200]):
         found = _SORT.search(line)
         if found and found.lastgroup:
             return _OOPS_SORTS[int(found.lastgroup[1:])][1:]
