@@ -85,6 +85,45 @@ CASES = [
     (machinery.SLEEPERS, "dump_stack ___might_sleep __might_sleep mutex_lock_nested guilty", "guilty"),
     (machinery.SLEEPERS, "__might_resched __kmem_cache_alloc_node kmalloc_trace guilty", "guilty"),
     (machinery.SLEEPERS, "__schedule_bug __schedule schedule schedule_timeout msleep guilty", "guilty"),
+    # Helpers as each architecture and compiler names them.
+    *(
+        (machinery.MACHINERY, f"{helper} guilty", "guilty")
+        for helper in (
+            "refcount_sub_and_test __refcount_dec_and_test kref_put",
+            "__check_object_size.part.0 check_copy_size",
+            "strnlen_user sized_strscpy",
+            "hwasan_tag_mismatch __hwasan_tag_mismatch",
+            "__pi_memcpy",
+            "__pi_strcmp",
+            "memcpy_orig",
+            "memset_erms",
+            "mmiocpy",
+            "__arch_copy_to_user",
+            "arm_copy_from_user",
+            "fallback_scalar_usercopy __asm_copy_to_user",
+            "__copy_tofrom_user_base",
+            "rep_movs_alternative copy_user_generic raw_copy_to_user",
+            "iov_iter_copy_from_user_atomic",
+            "__rcu_read_unlock",
+            "warn_bogus_irq_restore raw_local_irq_restore",
+            "___bad_area_nosemaphore page_fault_oops exc_page_fault asm_exc_page_fault",
+            "do_page_fault do_mem_abort el1_abort el1h_64_sync_handler el1h_64_sync",
+            "kcsan_report_known_origin kcsan_setup_watchpoint __tsan_read8",
+        )
+    ),
+    (machinery.MACHINERY, "__list_del_entry_valid_or_report list_del_init guilty", "guilty"),
+    (machinery.MACHINERY, "debug_object_activate call_rcu guilty", "call_rcu"),
+    (
+        machinery.MACHINERY,
+        "do_raw_spin_lock _raw_spin_lock_irqsave __wake_up_common_lock x",
+        "__wake_up_common_lock",
+    ),
+    (machinery.WAITERS, "__schedule schedule __lock_sock lock_sock_nested guilty", "lock_sock_nested"),
+    (
+        machinery.ALLOCATORS,
+        "warn_alloc_failed __alloc_pages_nodemask cache_grow fallback_alloc ____cache_alloc_node guilty",
+        "guilty",
+    ),
     # Cut off before it came to the point.
     (machinery.MACHINERY, "dump_stack panic", None),
 ]
