@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, after_late_stamp, clean, read_lines, read_time, whole_lines
+from harness.dmesg.line import MAX_LINE, after_late_stamp, read_lines, read_time, whole_lines
 from harness.dmesg.report import MARKS, Lines, Report
 from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
@@ -275,8 +275,7 @@ class _Desk:
 
         `hits` are the words in the block, which begins at `origin`.
         """
-        whole = whole_lines(block)
-        text = clean(whole)
+        whole, text = whole_lines(block)
         if text is not whole:
             block, hits, origin = text, _SEARCH.find_matches_as_indexes(text), 0
         texts, callers = read_lines(text)

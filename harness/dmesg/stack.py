@@ -83,8 +83,15 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
 
     With `sure`, those are left out that the unwinder marked with `?`.
     """
-    found = [named for named, _, _ in _all_named(text[start:end], 0)]
-    return [named.function for named in found if not named.pointed and (named.sure or not sure)]
+    return frames_of(text[start:end].split("\n")[1:], sure=sure)
+
+
+def frames_of(lines: Iterable[str], *, sure: bool = False) -> list[str]:
+    """Do the same with lines that are apart already."""
+    with_offset = (line if _OFFSET in line else _with_offset(line) for line in lines)
+    heads = [head for head, offset, _ in [line.partition(_OFFSET) for line in with_offset] if offset]
+    found = [named for named in map(_named, heads) if named is not None]
+    return [function for function, certain, pointed in found if not pointed and (certain or not sure)]
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:
@@ -96,8 +103,7 @@ def pointers(text: str) -> Iterator[tuple[str, int]]:
 
 def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
     """Give all who are named after the line at `start`, whether a module is, and the place of the line."""
-    if ".c:" in text or ".h:" in text or ".S:" in text:
-        text = _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    text = _with_offset(text)
     line = text.find("\n", start)
     while line >= 0 and (at := text.find(_OFFSET, line)) >= 0:
         line = text.rfind("\n", line, at)
@@ -109,6 +115,13 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
             elif named.pointed:
                 yield named, False, line
         line = text.find("\n", at)
+
+
+def _with_offset(text: str) -> str:
+    """Put offsets in the place of files and lines, which a symboliser has put in theirs."""
+    if ".c:" in text or ".h:" in text or ".S:" in text:
+        return _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    return text
 
 
 @functools.lru_cache(maxsize=1 << 14)
