@@ -23,7 +23,7 @@ from harness.machine import choose_accelerator
 from harness.plan import Plan, save
 from harness.report.codec import read_trial, trial_to_dict, write_json
 from harness.report.progress import Progress
-from harness.report.results import Results, VariantReport, results_to_dict
+from harness.report.results import Origin, Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
@@ -72,10 +72,7 @@ class Engine:
         with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
         self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
-        places = [
-            (variant, workload) for variant in prepared.variants for workload in prepared.cells[variant]
-        ]
-        results = self._judge(prepared, accelerator, places)
+        results = self._judge(prepared, accelerator, prepared.places())
         write_json(self._out / "results.json", results_to_dict(results))
         return results
 
@@ -99,6 +96,7 @@ class Engine:
         queue: asyncio.Queue[TrialJob] = asyncio.Queue()
         if source.kernel is None and source.first_error is None:
             await build(prepared, source, self._out / "builds" / source.name, self._progress)
+            source = prepared.source_of(variant)
         tried = {(trial.kernel, trial.workload, trial.control) for trial in self._trials}
         controlled = any(trial.control and trial.workload == workload for trial in self._trials)
         for job in self._jobs(prepared, source, with_controls=not controlled):
@@ -140,11 +138,16 @@ class Engine:
         )
         self._progress.planned(len(prepared.sources), trials, len(guests))
         with_controls = True
+        queued: set[str] = set()
         for source in prepared.sources:
-            await build(prepared, source, self._out / "builds" / source.name, self._progress)
+            name = source.name
+            await build(prepared, source, self._out / "builds" / name, self._progress)
             _raise_if_failed(guests)
-            for job in self._jobs(prepared, source, with_controls=with_controls):
-                queue.put_nowait(job)
+            # Where the image is another one's, that one's trials are there already.
+            for job in self._jobs(prepared, prepared.source_of(name), with_controls=with_controls):
+                if job.name not in queued:
+                    queue.put_nowait(job)
+                    queued.add(job.name)
             with_controls = with_controls and source.kernel is None
 
     def _jobs(self, prepared: Prepared, source: Source, *, with_controls: bool) -> Iterator[TrialJob]:
@@ -200,7 +203,7 @@ class Engine:
     ) -> Results:
         """Judge the cells at these places: variant and workload."""
         controls = {trial.workload: trial for trial in self._trials if trial.control}
-        names = dict.fromkeys(variant for variant, _ in places)
+        wanted = {variant for variant, _ in places} | set(prepared.omissions)
         tree = prepared.tree
         cells = [self._cell(prepared, *place) for place in places]
         return Results(
@@ -213,11 +216,17 @@ class Engine:
             accelerator=accelerator,
             toolchain=toolchain_versions(),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
-            variants=[_variant_report(prepared, name) for name in prepared.variants if name in names],
+            variants=[_variant_report(prepared, name) for name in prepared.variants if name in wanted],
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved={name: self._proved(prepared, name) for name in prepared.workloads},
             cells=cells,
-            notes=[*prepared.notes, *self._notes(), *disagreements(cells), *_without_reference(prepared)],
+            notes=[
+                *prepared.notes,
+                *prepared.identical(),
+                *self._notes(),
+                *disagreements(cells),
+                *_without_reference(prepared),
+            ],
             seconds=self._seconds,
         )
 
@@ -257,6 +266,7 @@ class Engine:
             prepared.expectations(variant).get(workload),
             unproved=self._unproved(prepared, workload),
             build_failure=source.first_error,
+            must_pass=variant not in prepared.parts,
         )
 
     @contextmanager
@@ -280,7 +290,17 @@ def _variant_report(prepared: Prepared, name: str) -> VariantReport:
         same_as=source.name if source.name != name else None,
         kernel=source.kernel,
         first_error=source.first_error,
+        origin=_origin(prepared, name),
+        warnings=prepared.warnings.get(name, ()),
     )
+
+
+def _origin(prepared: Prepared, name: str) -> Origin | None:
+    """Return the mail that a series under review came by."""
+    for one in prepared.candidates:
+        if one.label == name and one.applied is not None and one.applied.series.message_id:
+            return Origin(one.applied.series.message_id, one.applied.series.subject)
+    return None
 
 
 def _seed(seed: int, name: str) -> int:

@@ -16,9 +16,11 @@ import pytest
 from rich.console import Console
 
 from harness.engine import Engine, open_folder, sources
+from harness.engine.lineup import cells_of
 from harness.engine.trial import TrialJob
 from harness.plan import Plan
 from harness.report.progress import PlainProgress
+from harness.variants import AS_IS, catalogue
 from harness.words import InfraError, Outcome, UserError
 from tests.world import BAD, GOOD, TWIN, World
 
@@ -249,10 +251,11 @@ def test_costly_workloads_run_on_demand_and_where_history_knows_of_them() -> Non
     asked = Plan(workloads=("iscsi-scan",), parameters={"iscsi-scan": {"luns": 24}})
     chosen = sources.planned_workloads(asked)
     assert chosen["iscsi-scan"].parameters["luns"] == 24
-    assert sources._cells(asked, BAD, None, chosen) == ["iscsi-scan"]
-    assert sources._cells(asked, TWIN, None, chosen) == []
-    assert sources._cells(asked, "as-is", "sleepable", chosen) == ["iscsi-scan"]
+    known = catalogue()
+    assert cells_of(asked, known[BAD], None, chosen) == ["iscsi-scan"]
+    assert cells_of(asked, known[TWIN], None, chosen) == []
+    assert cells_of(asked, known[AS_IS], "sleepable", chosen) == ["iscsi-scan"]
     named = Plan(workloads=("iscsi-scan",), variants=(TWIN,))
-    assert sources._cells(named, TWIN, None, chosen) == ["iscsi-scan"]
+    assert cells_of(named, known[TWIN], None, chosen) == ["iscsi-scan"]
     with pytest.raises(UserError, match="unknown workload 'scan'"):
         sources.planned_workloads(Plan(parameters={"scan": {"luns": 1}}))
