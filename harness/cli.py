@@ -34,14 +34,15 @@ from harness.machine import BootSpec, build_initrd, choose_accelerator, interact
 from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, setting
 from harness.report.callers import print_audit
 from harness.report.codec import write_json, write_text
+from harness.report.comparison import Comparison
 from harness.report.formats import Format, render
 from harness.report.progress import progress
+from harness.report.results import Results
 from harness.report.stored import read_run
 from harness.report.terminal import print_results
-from harness.review import compare, is_good
 from harness.source import open_tree
 from harness.source.series import anchored
-from harness.variants import ALLOCATORS, AS_IS, catalogue
+from harness.variants import ALLOCATORS, AS_IS, Candidate, catalogue
 from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import MODULE, workloads
 
@@ -139,14 +140,22 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
         engine = Engine(plan, out, cache_folder(), shown)
         prepared, accelerator = engine.prepare()
         results = _until_interrupted(engine.run(prepared, accelerator))
-        under_review = prepared.candidates
-        compared = compare(results, under_review) if under_review else None
+        good, compared = _compared(results, prepared.candidates)
         if compared is not None:
             write_json(out / "comparison.json", dataclasses.asdict(compared))
     print_results(results, console, compared)
     console.print(f"\neverything is in {out}", highlight=False, soft_wrap=True)
-    good = is_good(results, under_review) if under_review else results.as_expected
     return ExitCode.OK if good else ExitCode.UNEXPECTED
+
+
+def _compared(results: Results, candidates: Sequence[Candidate]) -> tuple[bool, Comparison | None]:
+    """Return whether a run found all as it should be, and what it says of the series under review."""
+    if not candidates:
+        return results.as_expected, None
+    # scipy takes a second to import, for which other commands should not wait.
+    from harness.review import compare, is_good
+
+    return is_good(results, candidates), compare(results, candidates)
 
 
 def _review(args: argparse.Namespace, console: Console) -> ExitCode:

@@ -178,7 +178,7 @@ def test_history_speaks_of_every_workload() -> None:
         if name != "as-is":
             spoken_of = set(variant.expects)
             assert spoken_of <= set(workloads())
-            assert {each.name for each in workloads().values() if not each.on_demand} <= spoken_of, name
+            assert {each.name for each in workloads().values() if not each.costly} <= spoken_of, name
 
 
 def test_an_empty_cache_can_be_looked_at_and_pruned(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,7 @@ class World:
         self.outcomes: dict[tuple[str, str], list[Outcome]] = {}
         self.tried: Counter[str] = Counter()
         self.must_fail_on = ""
+        self.alone = ""
         self.cells: dict[str, list[str]] = {}
         self.on_trial: Callable[[TrialJob], None] = lambda job: None
 
@@ -90,6 +91,9 @@ class World:
                 control_evidence=(REFUSED,),
                 boots=1,
                 cold=False,
+                alone=name == self.alone,
+                cpus=2,
+                packages=(),
                 must_fail_on=self.must_fail_on,
                 load=lambda: "8 readers",
             )

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from harness.debian.apt import Offer, PrivateApt, system_mirror
 from harness.debian.closure import closure
@@ -27,17 +28,23 @@ def bundle(recipe: Recipe, cache: Path, mirror: str | None, say: Callable[[str],
     """
     home = cache / "guest" / recipe.name
     with locked(home.with_name(f"{home.name}.lock"), say):
-        if _recorded(home) != recipe.digest:
+        if _record(home).get("recipe") != recipe.digest:
             _make(recipe, home, cache, mirror, say)
     root = home / _ROOT
     return {f"/{path.relative_to(root)}": path for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def _recorded(home: Path) -> str | None:
+def version(recipe: Recipe, cache: Path) -> str:
+    """Return which version of the recipe's package the cache has; empty when it has none."""
+    return str(_record(cache / "guest" / recipe.name).get("packages", {}).get(recipe.package, ""))
+
+
+def _record(home: Path) -> dict[str, Any]:
     try:
-        return str(json.loads((home / _RECORD).read_text())["recipe"])
-    except (OSError, ValueError, KeyError):
-        return None
+        record: dict[str, Any] = json.loads((home / _RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record
 
 
 def _make(recipe: Recipe, home: Path, cache: Path, mirror: str | None, say: Callable[[str], None]) -> None:

@@ -66,7 +66,8 @@ def _complete(report: Report, found: Found) -> bool:
 
     The panic's own depends on the machine's reboot.
     """
-    if report.rule.end in (End.LINE, End.STACK, End.VICTIM) or report.rule.kind is Kind.PANIC:
+    ends_without_mark = report.rule.end in (End.LINE, End.STACK, End.VICTIM)
+    if ends_without_mark or report.rule.kind is Kind.PANIC or report.panicked:
         return report.rule.complete(found)
     return False
 

@@ -49,6 +49,9 @@ _WRAPPING = rb"""
 _TAG = rb"(?:[\w.:-]{1,64}[ ](?:\w{1,8}\.\w{1,8}[ ])?)?kernel:[ ]?"
 """Host and tag of syslog and the journal; busybox writes facility and level between them."""
 
+_PHONE = rb"c\d{1,3}[ ]{1,8}(?P<task>\d{1,7})[ ]"
+"""CPU and task, as kernels of phones print them behind the time, in place of a caller."""
+
 
 def _pattern(source: bytes) -> re.Pattern[bytes]:
     return re.compile(source, re.VERBOSE)
@@ -58,7 +61,7 @@ def _nameless(source: bytes) -> bytes:
     return re.sub(rb"\(\?P<\w+>", b"(?:", source)
 
 
-_STAMPS, _TAGS, _WRAPPINGS = map(_pattern, (_STAMP, _TAG, _WRAPPING))
+_STAMPS, _TAGS, _WRAPPINGS, _PHONES = map(_pattern, (_STAMP, _TAG, _WRAPPING, _PHONE))
 _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
@@ -77,6 +80,7 @@ _LONG_RUNS = _pattern(_RUNS.pattern.replace(_SHORT_TIME, _TIME))
 """The same with times of any width."""
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 _TAGGED = _pattern(rb"\n" + _TAG)
+_PHONED = _pattern(rb"\n" + _nameless(_PHONE))
 _SHORT_WIDTH = len("[    1.234567] ")
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
@@ -121,8 +125,11 @@ def read_line(raw: bytes) -> Line:
     stamp = _STAMPS.match(body, at)
     if stamp:
         time, caller = stamp["time"], stamp["caller"] or stamp["only"] or caller
-        tag = _TAGS.match(body, stamp.end())
-        at = tag.end() if tag else stamp.end()
+        at = stamp.end()
+        if tag := _TAGS.match(body, at):
+            at = tag.end()
+        elif phone := _PHONES.match(body, at):
+            at, caller = phone.end(), b"T" + phone["task"]
     seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None
     return Line(body[at:].rstrip(), seconds, caller)
 
@@ -192,7 +199,7 @@ def _caller(stamp: bytes | None) -> bytes | None:
 
 def _untagged(run: Run, text: bytes) -> list[Run]:
     """Give the run; where a tag stands behind a stamp, read the lines that it came from one by one."""
-    if b"kernel:" in run.text and _TAGGED.search(run.text):
+    if _PHONED.match(run.text) or (b"kernel:" in run.text and _TAGGED.search(run.text)):
         return _runs_of_any_shape(text[1:].split(b"\n"))
     return [run]
 

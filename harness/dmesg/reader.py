@@ -301,6 +301,8 @@ class _Desk:
     def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, line: Piece) -> None:
         report = self._live(caller, line.number)
         if report is not None:
+            if report.repeat(rule, match, line):
+                return
             if report.absorbs(rule, match.string):
                 if report.absorb(line):
                     self._finish(caller)

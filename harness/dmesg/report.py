@@ -114,6 +114,10 @@ class Report:
     marked: bool = False
     """Its own end mark was seen."""
     cut: bool = False
+    panicked: bool = False
+    """It goes on below the headline of the panic that it caused."""
+    _repeats: int = 1
+    """How often the headline was said."""
     _died: bool = False
     _size: int = 0
     _lines: int = 1
@@ -134,7 +138,27 @@ class Report:
         if self.rule.leads_to_die and rule.is_die and not self._died:
             self._died = True
             return True
+        if self.rule.goes_on is not None and self.rule.goes_on.match(text) and not self._has_frames():
+            self.panicked = True
+            return True
         return self.rule.absorbs is not None and self.rule.absorbs.match(text) is not None
+
+    def repeat(self, rule: Rule, match: re.Match[str], line: Piece) -> bool:
+        """Take a headline that says the one before it again, and tell whether it does.
+
+        Symbolisers print a line for each function that was inlined, outwards: the last names the one that
+        stands in a report without symbols.
+        """
+        if rule is not self.rule or self._lines > self._repeats or not self.match.string.endswith("[inline]"):
+            return False
+        self.match = match
+        self._repeats += 1
+        self.last_number = line.number
+        self._accept(line)
+        return True
+
+    def _has_frames(self) -> bool:
+        return any(stack.has_frames(piece.text.decode("utf-8", "replace")) for piece in self.pieces)
 
     def absorb(self, line: Piece) -> bool:
         """Take a headline that belongs to this report; True when it is the report's last line."""

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.data import data_dir
-from harness.debian.bundle import bundle
+from harness.debian.bundle import bundle, version
 from harness.debian.recipe import load_recipe
 from harness.machine import SHARED, STATIC, compiled
 from harness.workload import Workload
@@ -27,6 +27,12 @@ def guest_files(
     for path, folder in workload.programs.items():
         found[path] = _program(path, folder, cache / "guest" / "programs")
     return found
+
+
+def guest_packages(workloads: Iterable[Workload], cache: Path) -> dict[str, str]:
+    """Return the versions of what these workloads' guests have from Debian, by the name of the recipe."""
+    names = sorted({name for workload in workloads for name in workload.packages})
+    return {name: version(load_recipe(name), cache) for name in names}
 
 
 def _program(path: str, folder: str, kept: Path) -> Path:

@@ -74,12 +74,12 @@ def line_up(
 
 
 def cells_of(plan: Plan, variant: Variant, stage: str | None, chosen: Mapping[str, Workload]) -> list[str]:
-    """Return the workloads of a variant; those on demand only where it was named or history knows of it."""
+    """Return the workloads of a variant; costly ones only where both are named or history knows of it."""
     expected = expectations(variant, stage)
     return [
         name
         for name, workload in chosen.items()
-        if plan.variants or not workload.on_demand or name in expected
+        if not workload.costly or name in expected or (plan.variants and name in plan.workloads)
     ]
 
 
@@ -100,8 +100,13 @@ def _made(
 def _review(
     plan: Plan, tree: Tree, chosen: Mapping[str, Workload], cache: Path, say: Callable[[str], None]
 ) -> LineUp:
-    """Put the candidates beside the tree without them, and beside what must fail for a pass to mean much."""
+    """Put the candidates beside the tree without them, and beside what must fail for a pass to mean much.
+
+    Costly workloads run only when they are named, and not on parts of a series.
+    """
     lined = LineUp()
+    chosen = {name: one for name, one in chosen.items() if not one.costly or name in plan.workloads}
+    cheap = [name for name, one in chosen.items() if not one.costly]
     lined.candidates.extend(candidates(plan.candidates, tree, cache, say, parts=plan.each_patch))
     lined.add(catalogue()[AS_IS], materialise(tree, catalogue()[AS_IS]), list(chosen))
     lined.parts.add(AS_IS)
@@ -118,8 +123,9 @@ def _review(
                 continue
             lined.cells.pop(variant.name, None)  # a reference that is under review itself gets all workloads
             lined.variants.pop(variant.name, None)
-            lined.add(variant, made, list(chosen))
-            if variant.name != one.label:
+            part = variant.name != one.label
+            lined.add(variant, made, cheap if part and variant.name != one.base_name else list(chosen))
+            if part:
                 lined.parts.add(variant.name)
             if one.foreign and variant.name != one.base_name:
                 lined.foreign.add(variant.name)

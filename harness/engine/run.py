@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.build import toolchain_versions
 from harness.engine.beside import beside
+from harness.engine.files import guest_packages
 from harness.engine.seat import Seat
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
@@ -77,33 +78,54 @@ class Engine:
         return results
 
     async def _build_and_try(self, prepared: Prepared, accelerator: AcceleratorChoice) -> None:
-        """Build one kernel after the other while guests run the trials of those that are there."""
+        """Build one kernel after the other while guests run the trials of those that are there.
+
+        The trials that are to be alone come when all that is done.
+        """
         queue: asyncio.Queue[TrialJob] = asyncio.Queue()
-        async with self._guests(queue, accelerator) as guests:
+        async with self._guests(self._plan.guests, queue, accelerator) as guests:
             with self._timed("builds"):
-                await self._build_all(prepared, queue, guests)
+                last = await self._build_all(prepared, queue, guests)
             with self._timed("trials_after_builds"):
                 await _until_done(queue, guests)
+        if last:
+            with self._timed("trials_alone"):
+                await self._try_all(last, accelerator)
+
+    async def _try_all(self, jobs: Sequence[TrialJob], accelerator: AcceleratorChoice) -> None:
+        """Run these trials, those that are to be alone with a processor for each that a guest has."""
+        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
+        for job in jobs:
+            queue.put_nowait(job)
+        wide = max((job.workload.cpus for job in jobs if job.workload.alone), default=1)
+        number = max(1, min(self._plan.guests, (os.cpu_count() or 1) // wide))
+        async with self._guests(number, queue, accelerator) as guests:
+            await _until_done(queue, guests)
 
     async def run_cell(
         self, prepared: Prepared, accelerator: AcceleratorChoice, variant: str, workload: str
     ) -> Cell:
-        """Do what one cell needs and no cell before it did: its kernel, its workload's control, its trials.
+        """Do what one cell needs and no cell before it did: kernels, its workload's control, its trials.
 
+        Where failing is a matter of chance it needs the trials of the variant that must fail, too.
         `InfraError` when the machine fails.
         """
-        source = prepared.source_of(variant)
-        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
-        if source.kernel is None and source.first_error is None:
-            await build(prepared, source, self._out / "builds" / source.name, self._progress)
-            source = prepared.source_of(variant)
+        reference = prepared.workloads[workload].must_fail_on
+        needed = [variant, *([reference] if reference in prepared.variants else [])]
+        jobs: dict[str, TrialJob] = {}
+        for name in needed:
+            source = prepared.source_of(name)
+            if source.kernel is None and source.first_error is None:
+                await build(prepared, source, self._out / "builds" / source.name, self._progress)
+                source = prepared.source_of(name)
+            controlled = any(trial.control and trial.workload == workload for trial in self._trials)
+            planned = self._jobs(prepared, source, with_controls=not controlled and not jobs)
+            jobs |= {job.name: job for job in planned if job.workload.name == workload}
         tried = {(trial.kernel, trial.workload, trial.control) for trial in self._trials}
-        controlled = any(trial.control and trial.workload == workload for trial in self._trials)
-        for job in self._jobs(prepared, source, with_controls=not controlled):
-            if job.workload.name == workload and (job.kernel_name, workload, job.control) not in tried:
-                queue.put_nowait(job)
-        async with self._guests(queue, accelerator) as guests:
-            await _until_done(queue, guests)
+        await self._try_all(
+            [job for job in jobs.values() if (job.kernel_name, workload, job.control) not in tried],
+            accelerator,
+        )
         self._asked.append((variant, workload))
         return self._cell(prepared, variant, workload)
 
@@ -114,12 +136,11 @@ class Engine:
 
     @asynccontextmanager
     async def _guests(
-        self, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
+        self, count: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
     ) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-        """Run what stands in the queue while the body runs; no guest outlives it."""
+        """Run what stands in the queue, so many at a time, while the body runs; no guest outlives it."""
         tasks = [
-            asyncio.create_task(self._guest(number, queue, accelerator))
-            for number in range(1, self._plan.guests + 1)
+            asyncio.create_task(self._guest(number, queue, accelerator)) for number in range(1, count + 1)
         ]
         try:
             yield tasks
@@ -130,7 +151,9 @@ class Engine:
 
     async def _build_all(
         self, prepared: Prepared, queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]
-    ) -> None:
+    ) -> list[TrialJob]:
+        """Build every source and queue its trials; return those that are to be alone."""
+        last = []
         trials = len(prepared.workloads) + sum(
             self._trials_of(workload)
             for source in prepared.sources
@@ -145,10 +168,15 @@ class Engine:
             _raise_if_failed(guests)
             # Where the image is another one's, that one's trials are there already.
             for job in self._jobs(prepared, prepared.source_of(name), with_controls=with_controls):
-                if job.name not in queued:
+                if job.name in queued:
+                    continue
+                queued.add(job.name)
+                if job.workload.alone:
+                    last.append(job)
+                else:
                     queue.put_nowait(job)
-                    queued.add(job.name)
             with_controls = with_controls and source.kernel is None
+        return last
 
     def _jobs(self, prepared: Prepared, source: Source, *, with_controls: bool) -> Iterator[TrialJob]:
         """Yield the trials of a source, the controls (on the first kernel there is) before all others."""
@@ -214,7 +242,7 @@ class Engine:
                 "source_id": tree.source_id,
             },
             accelerator=accelerator,
-            toolchain=toolchain_versions(),
+            toolchain=toolchain_versions() | guest_packages(prepared.workloads.values(), self._cache),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
             variants=[_variant_report(prepared, name) for name in prepared.variants if name in wanted],
             controls=[controls[name] for name in prepared.workloads if name in controls],

@@ -116,6 +116,8 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     tree = open_tree(plan.tree, cache, mirror=plan.debian_mirror, say=progress.say)
     stage = tree_stage(tree)
     lined = line_up(plan, tree, stage, chosen, cache, progress.say)
+    used = {name for names in lined.cells.values() for name in names}
+    chosen = {name: workload for name, workload in chosen.items() if name in used}
     sources = _distinct(lined)
     sandbox = find_sandbox(trusted=plan.trust_source) if any(one.foreign for one in sources) else None
     module = data_dir("images") / "module"

@@ -97,12 +97,22 @@ def rate(cell: Cell) -> str:
     return str(Rate(cell.failures, len(cell.trials)))
 
 
+def tallies(cell: Cell) -> str:
+    """Write how much each trial found, as in `24, 153, 84 of 193`; empty when nothing was lost."""
+    found = [trial.observation.tally for trial in cell.trials]
+    known = [tally for tally in found if tally]
+    if all(tally.found == tally.wanted for tally in known):
+        return ""
+    return f"{', '.join(str(tally.found) if tally else '?' for tally in found)} of {known[0].wanted}"
+
+
 def _headline(cell: Cell) -> str:
     if not cell.as_expected:
         told = f"{cell.verdict}, expected {wanted(cell)}"
     else:
         told = f"{cell.verdict}, as expected" if cell.expected else str(cell.verdict)
-    return f"{told}; failed in {counted}" if (counted := rate(cell)) else told
+    told = f"{told}; failed in {counted}" if (counted := rate(cell)) else told
+    return f"{told}; found {found}" if (found := tallies(cell)) else told
 
 
 def _reasons(cell: Cell) -> Iterator[str]:

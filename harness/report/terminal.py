@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.report.comparison import Comparison
-from harness.report.finding import rate, wanted
+from harness.report.finding import rate, tallies, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
 from harness.report.reviewed import at_length, in_short
@@ -25,7 +25,7 @@ _STYLE = {
     Outcome.INFRA: "magenta",
 }
 # Wide enough for the matrix of the default plan, whatever the width of a pipe or a log is said to be.
-_MIN_WIDTH = 118
+_MIN_WIDTH = 140
 _REASONS_SHOWN = 4
 _FRAMES_SHOWN = 7
 
@@ -39,15 +39,7 @@ def _verdict(cell: Cell) -> str:
     style = _STYLE[cell.verdict]
     mark = "" if cell.as_expected else " [bold reverse] ! [/]"
     verdict = f"[{style}]{cell.verdict}{rate}[/] ({cell.expected.outcome if cell.expected else '?'}){mark}"
-    return f"{verdict}\n[dim]{tallies}[/]" if (tallies := _tallies(cell)) else verdict
-
-
-def _tallies(cell: Cell) -> str:
-    """Write how much each trial found, as in `24, 153, 84 of 193`; empty when nothing was lost."""
-    tallies = [trial.observation.tally for trial in cell.trials if trial.observation.tally]
-    if all(tally.found == tally.wanted for tally in tallies):
-        return ""
-    return f"{', '.join(str(tally.found) for tally in tallies)} of {tallies[0].wanted}"
+    return f"{verdict}\n[dim]{found}[/]" if (found := tallies(cell)) else verdict
 
 
 def _variant(variant: VariantReport) -> str:

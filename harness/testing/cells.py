@@ -63,7 +63,7 @@ class PlanPlugin:
             self._held.close()
 
     def cell(self, variant: str, workload: str) -> Cell | str:
-        """Run a cell, or say why this tree does not have the variant; `HarnessError` when nothing works.
+        """Run a cell, or say why the plan does not have it on this tree; `HarnessError` when nothing works.
 
         What stops the first cell stops all: it is not tried again.
         """
@@ -79,6 +79,8 @@ class PlanPlugin:
         if variant not in prepared.variants:
             left_out = (note for note in prepared.notes if note.startswith(f"{variant} "))
             return next(left_out, f"{variant} is left out")
+        if workload not in prepared.cells[variant]:
+            return f"history says nothing of {variant} under {workload}, which is costly: name both to run it"
         assert self._engine is not None
         cell = asyncio.run(self._engine.run_cell(prepared, accelerator, variant, workload))
         self._done = True

@@ -54,11 +54,12 @@ class Workload(ABC):
 
     `boots` are the trials of a cell unless the plan says how many. `must_fail_on` names a variant for a
     workload whose failure is a matter of chance: unless one of its trials fails there, those that pass
-    elsewhere may just have been lucky. A costly workload is `on_demand`: it runs only when a plan names it,
-    and unless the plan names variants too, only on those of which history says what they do under it. Each
-    trial of a `cold` one gets a guest that was booted for it. `packages` are recipes in `images/packages/`,
-    `programs` map a path in the guest to the folder in `images/` whose sources make it. `parameters` may be
-    changed by a plan.
+    elsewhere may just have been lucky. A `costly` workload runs, unless the plan names both it and variants,
+    only on those variants of which history says what they do under it; one that is `on_demand` runs only
+    when a plan names it. Each trial of a `cold` one gets a guest that was booted for it, and those of one
+    that is run `alone` come last, with no build and no more guests beside them than there are processors for.
+    `packages` are recipes in `images/packages/`, `programs` map a path in the guest to the folder in
+    `images/` whose sources make it. `parameters` may be changed by a plan.
     """
 
     name: str
@@ -73,7 +74,9 @@ class Workload(ABC):
     supporting: tuple[Kind, ...] = ()
     precluded: tuple[str, ...] = ()
     on_demand: bool = False
+    costly: bool = False
     cold: bool = False
+    alone: bool = False
     boots: int = 1
     must_fail_on: str = ""
     packages: tuple[str, ...] = ()

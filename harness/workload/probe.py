@@ -15,8 +15,9 @@ from harness.workload.result import MalformedError, ProbeResult, parse_result
 MODULE = "/percpu_probe.ko"
 RESULT = "/sys/kernel/debug/percpu_probe/result"
 
-#: What every workload needs of a kernel, and what every one of them witnesses.
-FRAGMENTS = ("base", "lockdep", "tracing", "percpu")
+#: What every workload needs of a kernel, and what every one of them witnesses. SCSI and iSCSI are there for
+#: the scans alone: one kernel for all is built once, and naming other workloads builds nothing again.
+FRAGMENTS = ("base", "lockdep", "tracing", "percpu", "scsi", "iscsi")
 LOCKDEP_ALIVE = "lockdep_alive_after"
 WITNESSES = ("lockdep_alive_before", LOCKDEP_ALIVE, "tracepoints_found")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.lock import silent
@@ -41,7 +42,7 @@ class Scan(Workload):
     """
 
     fabric: str
-    fragments: tuple[str, ...] = (*FRAGMENTS, "scsi", "iscsi")
+    fragments: tuple[str, ...] = FRAGMENTS
     cpus: int = 2
     memory_mib: int = 1024
     deadline: float = 600.0
@@ -59,9 +60,11 @@ class Scan(Workload):
         "populated until it is refused: both must be found"
     )
     control_evidence: tuple[str, ...] = ("measured/devices_lost", "measured/scan_refused")
-    # A kernel with SCSI, network and target boots half as long again: it is built for these workloads alone.
     on_demand: bool = True
+    costly: bool = True
     cold: bool = True
+    # On a starved host the readers use up pages no faster than percpu's worker fills them.
+    alone: bool = True
 
     def arguments(self, *, sabotage: bool) -> Parameters:
         """Return what the guest's program is told."""
@@ -105,7 +108,7 @@ class Scan(Workload):
             witnesses={name: seen for name, seen in witnesses.items() if name in self.witnesses},
             failures=failures,
             notes=(*program.notes, *module.notes),
-            series={**program.series, **module.series},
+            series={**program.series, **{name: _so_far(line) for name, line in module.series.items()}},
             tally=tally,
         )
 
@@ -169,6 +172,12 @@ async def _tell_progress(guest: GuestLike, tell: Callable[[str], None]) -> None:
                 tell(f"{phase}, {done} of {total} devices")
 
 
+def _so_far(line: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Add up what the module counted for each half second."""
+    times = [time for time, _ in line]
+    return tuple(zip(times, itertools.accumulate(count for _, count in line), strict=True))
+
+
 def _misbehaviour(counters: Mapping[str, int], tally: Tally) -> tuple[Misbehaviour, ...]:
     found = []
     if tally.found < tally.wanted:
@@ -198,6 +207,7 @@ ISCSI_SCAN = IscsiScan(
     programs={_PROGRAM: "scan", _NO_FLUSHER: "no-flusher"},
     boots=3,
     must_fail_on="scope-atomic",
+    on_demand=False,
 )
 
 
@@ -211,6 +221,7 @@ def _without_scope(name: str, initiator: str, summary: str) -> IscsiScan:
         packages=(INITIATORS[initiator],),
         witnesses=tuple(NOT_IN_SCOPE if one == IN_SCOPE else one for one in ISCSI_SCAN.witnesses),
         must_fail_on="",
+        on_demand=True,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.debian import bundle as room
 from harness.debian.apt import Offer
-from harness.debian.bundle import bundle
+from harness.debian.bundle import bundle, version
 from harness.debian.closure import closure
 from harness.debian.package import read_packages
 from harness.debian.recipe import Recipe, load_recipe, read_recipe
@@ -149,7 +149,9 @@ def test_what_is_there_is_not_fetched_again_unless_the_recipe_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages: dict[str, Path]
 ) -> None:
     apt = archive(monkeypatch, packages, "libouter", "libinner")
+    assert version(recipe(), tmp_path) == ""
     first = bundle(recipe(), tmp_path, "uri:m", silent)
+    assert version(recipe(), tmp_path) == "2.1.8-1"
     assert bundle(recipe(), tmp_path, "uri:m", silent) == first
     assert apt.updates == 1
     fewer = bundle(recipe(files=("etc/tool.conf",), digest="other"), tmp_path, "uri:m", silent)
@@ -206,7 +208,21 @@ def test_what_is_no_recipe_is_told(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.network
-def test_the_initiator_of_bookworm_is_complete(tmp_path: Path) -> None:
-    files = bundle(load_recipe("open-iscsi-2.1.8"), tmp_path, None, silent)
-    assert {"/sbin/iscsid", "/sbin/iscsiadm", "/etc/iscsi/iscsid.conf"} <= set(files)
-    assert any(path.endswith("/libc.so.6") for path in files)
+@pytest.mark.parametrize("name", ["open-iscsi-2.1.8", "open-iscsi-newest"])
+def test_the_initiators_are_complete_small_and_the_same_each_time(tmp_path: Path, name: str) -> None:
+    made = []
+    for time in ("first", "second"):
+        files = bundle(load_recipe(name), tmp_path / time, None, silent)
+        assert {"/sbin/iscsid", "/sbin/iscsiadm", "/etc/iscsi/iscsid.conf"} <= set(files)
+        assert any(path.endswith("/libc.so.6") for path in files)
+        made.append(build_initrd(tmp_path / f"{time}.initrd", files).read_bytes())
+    assert made[0] == made[1]
+    assert len(made[0]) < 10_000_000
+
+
+@pytest.mark.network
+def test_a_file_that_the_real_package_lacks_is_named(tmp_path: Path) -> None:
+    asked = load_recipe("open-iscsi-2.1.8")
+    asked = dataclasses.replace(asked, files=(*asked.files, "sbin/iscsid-gone"))
+    with pytest.raises(InfraError, match=r"the packages lack sbin/iscsid-gone \(needed by the recipe\)"):
+        bundle(asked, tmp_path, None, silent)

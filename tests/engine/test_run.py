@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -15,13 +16,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.engine import Engine, open_folder, sources
+from harness.engine import Engine, open_folder, run, sources
 from harness.engine.lineup import cells_of
 from harness.engine.trial import TrialJob
 from harness.plan import Plan
 from harness.report.progress import PlainProgress
 from harness.variants import AS_IS, catalogue
-from harness.words import InfraError, Outcome, UserError
+from harness.words import InfraError, Outcome, Trial, UserError
 from tests.world import BAD, GOOD, TWIN, World
 
 
@@ -108,6 +109,30 @@ def test_without_the_reference_a_pass_is_noted_to_be_luck(world: World) -> None:
         "exhaust: without mask-only, which must fail under the same load, a pass may be luck"
         in document["notes"]
     )
+
+
+def test_what_must_be_alone_runs_last_and_with_a_processor_for_each_of_its_guests(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    running, beside = 0, []
+
+    async def run_trial(job: TrialJob, seat: object, tell: object) -> Trial:
+        nonlocal running
+        running += 1
+        order.append(job.workload.name)
+        beside.append((job.workload.name, running))
+        trial = await world.run_trial(job, seat, tell)
+        running -= 1
+        return trial
+
+    world.alone = "exhaust"
+    monkeypatch.setattr(run, "run_trial", run_trial)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert go(world, Plan(trials=4, jobs=2))["as_expected"]
+    assert order == ["storm"] * 9 + ["exhaust"] * 9
+    assert {count for name, count in beside if name == "exhaust"} == {1}
+    assert {count for name, count in beside if name == "storm"} == {1, 2}
 
 
 def test_a_workload_that_a_variant_does_not_get_makes_no_cell(world: World) -> None:
@@ -199,6 +224,17 @@ def test_cells_one_by_one_share_kernels_controls_and_trials(world: World) -> Non
     ]
 
 
+def test_a_cell_brings_the_reference_that_must_fail_along(world: World) -> None:
+    world.must_fail_on = BAD
+    (world.folder / "out").mkdir()
+    engine = Engine(Plan(), world.folder / "out", world.folder, PlainProgress(Console(file=io.StringIO())))
+    opened = engine.prepare()
+    assert asyncio.run(engine.run_cell(*opened, GOOD, "exhaust")).verdict is Outcome.PASS
+    assert asyncio.run(engine.run_cell(*opened, BAD, "exhaust")).as_expected
+    assert set(world.tried.values()) == {1}
+    assert len(world.tried) == 3
+
+
 def test_a_cell_whose_kernel_does_not_build_proves_nothing(world: World) -> None:
     world.broken.add("bad")
     (world.folder / "out").mkdir()
@@ -246,16 +282,24 @@ def test_fragments_of_a_plan(tmp_path: Path) -> None:
         sources._fragments(Plan(kconfig=("nothing",)), workload)
 
 
-def test_costly_workloads_run_on_demand_and_where_history_knows_of_them() -> None:
-    assert "iscsi-scan" not in sources.planned_workloads(Plan())
-    asked = Plan(workloads=("iscsi-scan",), parameters={"iscsi-scan": {"luns": 24}})
-    chosen = sources.planned_workloads(asked)
-    assert chosen["iscsi-scan"].parameters["luns"] == 24
+def test_the_default_plan_scans_where_history_knows_of_it() -> None:
+    chosen = sources.planned_workloads(Plan())
+    assert not {"scsi-scan", "iscsi-scan-newest", "iscsi-scan-no-flusher"} & set(chosen)
     known = catalogue()
-    assert cells_of(asked, known[BAD], None, chosen) == ["iscsi-scan"]
+    scanned = [name for name, one in known.items() if "iscsi-scan" in cells_of(Plan(), one, None, chosen)]
+    assert scanned == ["scope-atomic", "sleepable", "series-v4"]
+    assert "iscsi-scan" in cells_of(Plan(), known[AS_IS], "sleepable", chosen)
+    assert "iscsi-scan" not in cells_of(Plan(variants=(TWIN,)), known[TWIN], None, chosen)
+
+
+def test_costly_workloads_run_where_history_knows_of_them_unless_both_are_named() -> None:
+    asked = Plan(workloads=("scsi-scan",), parameters={"scsi-scan": {"luns": 24}})
+    chosen, known = sources.planned_workloads(asked), catalogue()
+    assert chosen["scsi-scan"].parameters["luns"] == 24
+    assert cells_of(asked, known[BAD], None, chosen) == ["scsi-scan"]
     assert cells_of(asked, known[TWIN], None, chosen) == []
-    assert cells_of(asked, known[AS_IS], "sleepable", chosen) == ["iscsi-scan"]
-    named = Plan(workloads=("iscsi-scan",), variants=(TWIN,))
-    assert cells_of(named, known[TWIN], None, chosen) == ["iscsi-scan"]
+    assert cells_of(asked, known[AS_IS], "sleepable", chosen) == ["scsi-scan"]
+    named = Plan(workloads=("scsi-scan",), variants=(TWIN,))
+    assert cells_of(named, known[TWIN], None, chosen) == ["scsi-scan"]
     with pytest.raises(UserError, match="unknown workload 'scan'"):
         sources.planned_workloads(Plan(parameters={"scan": {"luns": 1}}))

@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a page with a hostile console, a real circular report and latencies."""
+    """Return a page with a hostile console, a real circular report, latencies and figures over time."""
     folder = tmp_path_factory.mktemp("page")
     found, model = circular()
     counters = {f"kernel_latency_log2ns_{bucket}": 3**bucket % 97 + 1 for bucket in range(12, 25)}
@@ -71,7 +71,9 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Outcome.FAIL,
         events=(found,),
         reasons=(HOSTILE.decode("latin-1"),),
-        observation=observation(counters=counters, notes=("a note",)),
+        observation=observation(
+            counters=counters, notes=("a note",), series={"disks": ((0, 0), (900, 24)), "refused": ()}
+        ),
     )
     console = b"\n".join([HOSTILE, *[b"line"] * found.line, found.raw.encode(), *[b"line"] * 500])
     second = trial(index=2, folder="trials/as-is/exhaust/2")

@@ -28,13 +28,14 @@ from harness.report.comparison import (
 )
 from harness.report.html import html, page
 from harness.report.html.console import LINE_BYTES, read_console
+from harness.report.html.course import TRIALS_SHOWN, courses
 from harness.report.html.cycle import draw
 from harness.report.html.latency import duration, histograms, latencies, quantile
 from harness.report.results import Results
 from harness.report.stacks import Decoding, frame_of, in_order
 from harness.report.stored import StoredRun, read_run
 from harness.verdict import judge_cell
-from harness.words import Event, Outcome, Trial
+from harness.words import Event, Outcome, Tally, Trial
 from tests.making import MEASURED, event, observation, results, store, trial
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -325,6 +326,49 @@ def test_quantiles_are_bounds() -> None:
         "8.2 µs",
         "2 s",
     ]
+
+
+def scanned(index: int, found: int, **series: tuple[tuple[int, int], ...]) -> Trial:
+    return trial(
+        Outcome.FAIL if found < 193 else Outcome.PASS,
+        index=index,
+        folder=f"trials/as-is/exhaust/{index}",
+        observation=observation(series=series, tally=Tally(found, 193)),
+    )
+
+
+def test_figures_over_time_are_stairs_on_equal_axes() -> None:
+    lost = scanned(1, 24, disks=((500, 0), (2000, 24)), refused=((2500, 7),))
+    whole = scanned(2, 193, disks=((1000, 0), (7500, 193)), refused=())
+    (course,) = courses(results(lost, whole))
+    assert [(chart.figure, chart.top) for chart in course.charts] == [("disks", 193), ("refused", 7)]
+    disks, refused = course.charts
+    assert [text for _, text in disks.ticks] == ["0 s", "2 s", "4 s", "6 s", "8 s"]
+    assert disks.ticks[-1][0] == 280
+    (plot,) = disks.plots
+    assert plot.variant == "as-is", "variants of equal source once"
+    assert plot.text == "disks of as-is at the end: 24, 193"
+    assert [line.outcome for line in plot.lines] == [Outcome.FAIL, Outcome.PASS]
+    assert plot.lines[0].path == "M0 90H17.5V90.0H70.0V78.8H87.5"
+    assert plot.lines[1].path == "M0 90H35.0V90.0H262.5V0.0H262.5"
+    assert [line.path for line in refused.plots[0].lines] == ["M0 90H87.5V0.0H87.5", "M0 90H262.5"]
+    assert refused.plots[0].lines[1].text == "trial 2: pass, 0 refused"
+
+
+def test_where_nothing_was_measured_over_time_there_is_no_plot() -> None:
+    assert list(courses(results(trial()))) == []
+    assert list(courses(results(scanned(1, 193, disks=((0, 0),))))) == []
+
+
+def test_the_page_shows_what_was_found_and_when(tmp_path: Path) -> None:
+    trials = [scanned(index, 24, disks=((500, 0), (2000, 24))) for index in range(1, TRIALS_SHOWN + 3)]
+    read = made(tmp_path, results(*trials))
+    assert read.open == []
+    assert "#course" in read.links
+    assert "2 more trials are not drawn" in read.text
+    assert read.tags.count("path") >= TRIALS_SHOWN
+    assert "24, 24" in read.text
+    assert "of 193" in read.text
 
 
 def test_a_review_stands_first_and_links_to_its_evidence(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The scans against a guest that answers with what program and module really wrote on a kernel."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from harness.data import data_dir
 from harness.verdict import judge_trial
 from harness.words import Ending, InfraError, Outcome, Tally, UserError
-from harness.workload import workloads
+from harness.workload import scan, workloads
 from harness.workload.scan import IN_SCOPE, INITIATORS, NOT_IN_SCOPE
 
 RESULTS = Path(__file__).parent / "results"
@@ -141,6 +142,39 @@ async def test_a_result_that_is_cut_is_no_result(program):
     assert "no result" in judgement.reasons[0]
 
 
+async def test_it_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(scan, "_POLL", 0.001)
+    guest = recorded("iscsi-scan")
+    says = iter([None, b"setup 7 193\n", b"login 0 193\n", b"scan 24 193\n"])
+    answer, told, done = guest.read, [], asyncio.Event()
+
+    async def run(argv, timeout):  # noqa: ASYNC109
+        await done.wait()
+        return Completed(guest.program)
+
+    async def read(path):
+        if path != "/run/scan.progress":
+            return await answer(path)
+        if (text := next(says, b"")) is None:
+            raise InfraError("not there yet")
+        if not text:
+            done.set()
+        return text
+
+    guest.run, guest.read = run, read
+    observation = await workloads()["iscsi-scan"].run(guest, tell=told.append)
+    assert observation.complete
+    assert told == ["setup, 7 of 193 devices", "login, 0 of 193 devices", "scan, 24 of 193 devices"]
+
+
+async def test_failures_over_time_are_told_as_so_many_so_far():
+    guest = recorded("iscsi-scan")
+    guest.module = guest.module.replace(b"series other_fails\n", b"series other_fails 0:2 1500:1 9000:4\n")
+    observation = await workloads()["iscsi-scan"].run(guest)
+    assert observation.series["other_fails"] == ((0, 2), (1500, 3), (9000, 7))
+    assert observation.series["scanner_fails"] == ()
+
+
 async def test_a_counter_that_is_missing_makes_the_run_incomplete():
     workload = workloads()["scsi-scan"]
     guest = recorded("scsi-scan")
@@ -151,18 +185,18 @@ async def test_a_counter_that_is_missing_makes_the_run_incomplete():
 
 
 def test_parameters():
-    scan = workloads()["iscsi-scan"]
-    tuned = scan.tuned({"luns": 24, "cpus": 4, "initiator": "newest"})
+    known = workloads()["iscsi-scan"]
+    tuned = known.tuned({"luns": 24, "cpus": 4, "initiator": "newest"})
     assert (tuned.parameters["luns"], tuned.cpus) == (24, 4)
     assert tuned.packages == ("open-iscsi-newest",)
-    assert scan.parameters["luns"] == 193
+    assert known.parameters["luns"] == 193
     assert "24 LUNs, 32 readers in cgroups nested 16 deep, 4 CPUs" in tuned.load()
     with pytest.raises(UserError, match=r"has no parameter 'lun': it has cpus, memory_mib, luns"):
-        scan.tuned({"lun": 24})
+        known.tuned({"lun": 24})
     with pytest.raises(UserError, match=r"iscsi-scan\.luns must be a number"):
-        scan.tuned({"luns": "many"})
+        known.tuned({"luns": "many"})
     with pytest.raises(UserError, match=r"unknown initiator '3': known are 2\.1\.8,"):
-        scan.tuned({"initiator": "3"})
+        known.tuned({"initiator": "3"})
 
 
 def test_what_the_guests_are_made_of_ships():

@@ -27,6 +27,9 @@ _WARNED_ABOUT = (
 _LOCKUP_SAID = re.compile(r"^Watchdog detected hard LOCKUP on cpu (\d+)", re.MULTILINE)
 """Until 4.4, `watchdog_overflow_callback()` said this in a WARN or in a panic."""
 
+_PANIC_ON_WARN = re.compile(r"Kernel panic - not syncing: panic_on_warn set")
+"""Until 4.20, `__warn()` said this before it printed registers and a trace: the panic prints them."""
+
 
 def _warning(found: Found) -> Findings:
     """Read a WARN: its message stands between `cut here` and the headline, until 4.19 after it.
@@ -225,7 +228,15 @@ _DIE = re.compile(
 _ANY_DIE = re.compile(r"(?P<what>\S[^\[]{2,120}?)" + _COUNT)
 
 RULES = (
-    Rule(Kind.WARNING, _WARNING, (b"WARNING: ", b"Badness "), _warning, End.TRACE_MARK, _LOCKUP_SAID),
+    Rule(
+        Kind.WARNING,
+        _WARNING,
+        (b"WARNING: ", b"Badness "),
+        _warning,
+        End.TRACE_MARK,
+        absorbs=_LOCKUP_SAID,
+        goes_on=_PANIC_ON_WARN,
+    ),
     Rule(
         Kind.WARNING,
         _UNWINDER,

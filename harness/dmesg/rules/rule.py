@@ -82,6 +82,7 @@ class Rule:
     `pattern` is matched at the start of a headline without stamps. `words` are byte strings of which every
     headline has at least one: the reader looks only at lines that have such a word. `leads_to_die` marks what
     is followed by a line such as `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event.
+    `goes_on` matches a panic's headline below which the report's own trace stands, if it has had none.
     `needs_evidence` drops the report unless register or trace lines follow: for patterns that people also
     print themselves. A `minor` headline inside another report of the same stream is a part of that report.
     """
@@ -92,6 +93,7 @@ class Rule:
     read: Callable[[Found], Findings]
     end: End = End.STACK
     absorbs: re.Pattern[str] | None = None
+    goes_on: re.Pattern[str] | None = None
     is_die: bool = False
     leads_to_die: bool = False
     needs_evidence: bool = False

@@ -15,9 +15,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.report.finding import CONTROLS, Finding, Sort, findings, notes, of_cell, wanted
+from harness.report.finding import CONTROLS, Finding, Sort, findings, notes, of_cell, tallies, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.html.console import Console, read_console
+from harness.report.html.course import courses
 from harness.report.html.cycle import Cycle, draw
 from harness.report.html.latency import latencies
 from harness.report.reproduce import command
@@ -65,7 +66,10 @@ class TrialView:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A cell, or a control. `shared` is the anchor of the section that shows the same trials."""
+    """A cell, or a control. `shared` is the anchor of the section that shows the same trials.
+
+    `found` says how much each trial found where something was lost.
+    """
 
     anchor: str
     finding: Finding
@@ -79,6 +83,7 @@ class Section:
     whole: Sequence[TrialView]
     shared: str | None
     command: str
+    found: str = ""
 
 
 @dataclass(slots=True)
@@ -164,6 +169,7 @@ def html(run: StoredRun, decoder: Decoder) -> str:
             surprises=[section for section in [*cells, *controls] if section.finding.sort is not Sort.PASSED],
             notes=_notes(results, anchors),
             latencies=list(latencies(results)),
+            courses=list(courses(results)),
             undecoded=_undecoded(results, evidence.decodings),
             command=command(results),
             comparison=run.comparison,
@@ -237,6 +243,7 @@ def _cell(evidence: _Evidence, cell: Cell, shown: dict[str, str]) -> Section:
         whole=() if shared else _trials(evidence, _whole([cell.trials])),
         shared=shared,
         command=command(evidence.run.results, [cell.variant], [cell.workload], len(cell.trials)),
+        found=tallies(cell),
     )
 
 

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The SCSI scans on real kernels, with few LUNs: end to end, and each way in which a guest can be broken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from harness.cli import cache_folder
+from harness.engine.files import guest_files
+from harness.engine.seat import Seat
+from harness.engine.trial import TrialJob, run_trial
+from harness.report.results import schema
+from harness.variants import AS_IS
+from harness.words import Accelerator, ExitCode, Kernel, Outcome, Tally, Trial
+from harness.workload import workloads
+
+pytestmark = [pytest.mark.guest, pytest.mark.network]
+
+LUNS = 24
+FEW: dict[str, int | str] = {"luns": 4, "width": 2, "depth": 2, "patience": 60}
+# As much load for few LUNs as makes a scan fail that may not sleep (docs/iscsi-scan.md).
+HEAVY: dict[str, int | str] = {"luns": LUNS, "width": 64, "depth": 32}
+
+
+def scan(kernel: Kernel, out: Path, name: str = "iscsi-scan", **changes: int | str) -> Trial:
+    workload = workloads()[name].tuned({**FEW, **changes})
+    files = guest_files(workload, cache_folder(), None, lambda _: None)
+    job = TrialJob(AS_IS, kernel, workload, 1, False, out, files=files, cold=True, keep=False)
+
+    async def run() -> Trial:
+        seat = Seat(Accelerator.TCG)
+        try:
+            return await run_trial(job, seat)
+        finally:
+            await seat.clear()
+
+    return asyncio.run(run())
+
+
+def run_cells(out: Path, trials: int, load: dict[str, int | str]) -> tuple[int, str, dict[str, Any]]:
+    """Scan on a stage that loses devices and on one that does not."""
+    command = [sys.executable, "-m", "harness.cli", "run", "--variants", f"{AS_IS},scope-atomic"]
+    command += ["--workloads", "iscsi-scan", "--trials", str(trials), "--out", str(out)]
+    command += [f"--set=iscsi-scan.{name}={value}" for name, value in load.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    document = json.loads((out / "results.json").read_text())
+    jsonschema.validate(document, schema())
+    return done.returncode, done.stdout, document
+
+
+@pytest.mark.timeout(1700)
+def test_devices_are_lost_on_the_stage_that_history_names_and_on_no_other(
+    guest_kernel: Kernel, tmp_path: Path
+) -> None:
+    code, said, document = run_cells(tmp_path / "run", 3, HEAVY)
+    assert code == ExitCode.OK, said
+    cells = {cell["variant"]: cell for cell in document["cells"]}
+    lost = cells["scope-atomic"]
+    assert lost["evidence"] == ["measured/devices_lost", "measured/scan_refused"]
+    assert lost["counters"]["scanner_fails"] >= lost["failures"] >= 1
+    found = [trial["tally"]["found"] for trial in lost["trial_list"]]
+    assert min(found) < LUNS
+    assert f"{', '.join(map(str, found))} of {LUNS}" in said
+    whole = cells[AS_IS]
+    assert [trial["tally"] for trial in whole["trial_list"]] == [{"found": LUNS, "wanted": LUNS}] * 3
+    assert whole["counters"]["other_fails"] > 0, "the pressure was there"
+    for cell in cells.values():
+        assert cell["counters"]["scanner_calls"] == cell["counters"]["scanner_noio_calls"] > 0
+        for trial in cell["trial_list"]:
+            assert trial["series"]["disks"][-1][1] == trial["tally"]["found"]
+    (control,) = document["controls"]
+    assert control["proved"], control["reasons"]
+    assert re.search(r"guest 1: (setup|login|scan), \d+ of 24 devices", said), "it says how far it is"
+
+
+@pytest.mark.timeout(900)
+def test_where_the_stage_that_must_fail_does_not_a_pass_proves_nothing(
+    guest_kernel: Kernel, tmp_path: Path
+) -> None:
+    code, said, document = run_cells(tmp_path / "run", 1, FEW)
+    assert code == ExitCode.UNEXPECTED
+    load = "4 LUNs, 2 readers in cgroups nested 2 deep, 2 CPUs"
+    for cell in document["cells"]:
+        assert cell["verdict"] == "inconclusive"
+        assert cell["reasons"] == [f"the control did not fail: 0 of 1 trials on scope-atomic ({load})"]
+        assert cell["trial_list"][0]["outcome"] == "pass"
+    assert "inconclusive (fail)" in said
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("no-configfs", "no target: the kernel has no /sys/kernel/config/target"),
+        ("no-target", "no target: the portal offers none"),
+        ("no-portal", "no portal: nobody answers at 127.0.0.1:3260: Connection refused"),
+        ("login-refused", "the target refused the login"),
+        ("iscsid-dead", "iscsid is dead (killed by signal 9)"),
+        ("few-luns", "too few LUNs: only 3 of 4 are exported"),
+        ("time-out", "time out: the scan was not done after 6 s"),
+    ],
+)
+def test_a_broken_guest_is_told_in_its_own_words_and_is_no_failure(
+    guest_kernel: Kernel, tmp_path: Path, fault: str, said: str
+) -> None:
+    patience = 6 if fault == "time-out" else 60
+    trial = scan(guest_kernel, tmp_path, fault=fault, patience=patience)
+    assert trial.outcome is Outcome.INCONCLUSIVE
+    assert trial.reasons[0].startswith(said)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["iscsi-scan-newest", "iscsi-scan-no-flusher"])
+def test_an_initiator_that_scans_outside_the_scope_passes_in_its_own_cell_alone(
+    guest_kernel: Kernel, tmp_path: Path, name: str
+) -> None:
+    own = scan(guest_kernel, tmp_path / "own", name)
+    assert own.outcome is Outcome.PASS, own.reasons
+    assert own.observation.tally == Tally(4, 4)
+    initiator = str(workloads()[name].parameters["initiator"])
+    proper = scan(guest_kernel, tmp_path / "proper", initiator=initiator)
+    assert proper.outcome is Outcome.INCONCLUSIVE
+    assert proper.reasons == ("witness missing: scanned_in_noio_scope",)
+
+
+@pytest.mark.timeout(300)
+def test_the_light_scan_finds_every_device_of_a_kernel_that_lets_it_sleep(
+    guest_kernel: Kernel, tmp_path: Path
+) -> None:
+    trial = scan(guest_kernel, tmp_path, "scsi-scan")
+    assert trial.outcome is Outcome.PASS, trial.reasons
+    assert trial.observation.tally == Tally(4, 4)
+    broken = scan(guest_kernel, tmp_path / "few", "scsi-scan", fault="few-luns")
+    assert broken.outcome is Outcome.INCONCLUSIVE
+    assert broken.reasons[0].startswith("too few LUNs: only 3 of 4 are exported")
