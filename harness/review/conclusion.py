@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.comparison import Evidence, Examined, Pair, Statement
 from harness.review.contrast import rate
 from harness.review.findings import Findings, counted, differ, evidence, listed, notes_apart, why
-from harness.variants import AS_IS
+from harness.review.patches import GOOD_BUILD
 from harness.verdict.statistics import Rate
 from harness.words import Cell, Outcome
 
@@ -71,34 +71,34 @@ def _bad(findings: Findings, name: str, failed: Sequence[Cell]) -> str:
     report = findings.variant(name)
     if report is not None and report.first_error:
         return f"{name} does not build ({report.first_error})"
-    unsure = [
-        cell.workload
-        for cell in findings.results.cells
-        if cell.variant == name and cell.verdict not in (Outcome.PASS, Outcome.FAIL)
-    ]
     told = []
     if failed:
         reasons = "; ".join(f"{cell.workload}: {why(cell)}" for cell in failed)
         told.append(f"fails {len(failed)} of {counted(len(findings.workloads), 'workload')} ({reasons})")
-    if unsure:
+    if unsure := _unsure(findings, name):
         told.append(f"proves nothing under {listed(unsure)}")
     return f"{name} {' and '.join(told) or 'was not run'}"
 
 
+def _unsure(findings: Findings, name: str) -> list[str]:
+    return [
+        f"{cell.workload} ({why(cell)})"
+        for cell in findings.results.cells
+        if cell.variant == name and cell.verdict not in (Outcome.PASS, Outcome.FAIL)
+    ]
+
+
 def _bases(findings: Findings) -> tuple[str, list[Cell]]:
     """Say what the trees do without the candidates."""
-    names = [
-        report.name
-        for report in findings.results.variants
-        if report.name == AS_IS or report.name.endswith("/0")
-    ]
-    failed = {name: findings.verdicts(name, Outcome.FAIL) for name in names}
-    told = [
-        f"{name} fails {listed(cell.workload for cell in cells)}"
-        if cells
-        else f"{name} fails none of them, so nothing here shows what the candidates mend"
-        for name, cells in failed.items()
-    ]
+    failed = {name: findings.verdicts(name, Outcome.FAIL) for name in findings.bases}
+    told = []
+    for name, cells in failed.items():
+        if cells:
+            told.append(f"{name} fails {listed(cell.workload for cell in cells)}")
+        elif unsure := _unsure(findings, name):
+            told.append(f"{name} proves nothing under {listed(unsure)}")
+        else:
+            told.append(f"{name} fails none of them, so nothing here shows what is mended")
     return "; ".join(told), [cell for cells in failed.values() for cell in cells]
 
 
@@ -155,10 +155,8 @@ def _patches(findings: Findings, one: Examined) -> Iterator[Statement]:
         sorts.setdefault(kind, []).append(str(step.number))
         cells += step.need.evidence if kind == "needed" or kind.startswith("not needed") else ()
     told = [f"{_numbers(numbers)} {_are(numbers)} {kind}" for kind, numbers in sorts.items()]
-    broken = [
-        f"patch {step.number} {step.build}" for step in judged if step.build != "builds without new warnings"
-    ]
-    built = "; ".join(broken) or "each builds without new warnings"
+    broken = [f"patch {step.number} {step.build}" for step in judged if step.build != GOOD_BUILD]
+    built = "; ".join(broken) or f"each {GOOD_BUILD}"
     yield Statement(f"Of the {len(judged)} patches of {one.name}, {'; '.join(told)}; {built}.", tuple(cells))
 
 

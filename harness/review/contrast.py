@@ -49,7 +49,8 @@ def _told(cell: Cell | None) -> str:
     if not cell.trials:
         return f"{cell.verdict}: {why(cell)}"
     reason = f": {why(cell)}" if cell.verdict is not Outcome.PASS else ""
-    return f"{cell.verdict}, {rate(cell)} failed{reason}" if told_trials(cell) else f"{cell.verdict}{reason}"
+    failures = f" (failures: {rate(cell)})" if told_trials(cell) else ""
+    return f"{cell.verdict}{failures}{reason}"
 
 
 def _meaning(one: Cell | None, other: Cell | None, values: Mapping[str, float]) -> str:
@@ -64,7 +65,8 @@ def _meaning(one: Cell | None, other: Cell | None, values: Mapping[str, float]) 
 
 def _verdicts(one: Cell, other: Cell, value: float, looked_at: int) -> str:
     if one.verdict is other.verdict is Outcome.PASS:
-        return f"both pass; of either {rate(one)} failed"
+        fewest = min(rate(one).trials, rate(other).trials)
+        return f"both pass (failures of either: {Rate(0, fewest)})"
     if one.verdict is other.verdict:
         same = "for the same reason" if kinds(one) == kinds(other) else "for different reasons"
         return f"both fail, {same}{_significance(one, other, value, looked_at)}"

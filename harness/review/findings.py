@@ -26,6 +26,8 @@ class Findings:
     def __init__(self, results: Results, candidates: Sequence[Candidate]) -> None:
         self.results = results
         self.labels = tuple(one.label for one in candidates)
+        known = {variant.name for variant in results.variants}
+        self.bases = [AS_IS, *(one.base_name for one in candidates if one.base_name in known)]
         self.workloads = list(dict.fromkeys(cell.workload for cell in results.cells))
         self._cells = {(cell.variant, cell.workload): cell for cell in results.cells}
         self._variants = {variant.name: variant for variant in results.variants}

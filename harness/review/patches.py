@@ -10,6 +10,8 @@ from harness.review.findings import Findings, counted, evidence, kinds, listed, 
 from harness.variants import Candidate
 from harness.words import Cell, Outcome
 
+GOOD_BUILD = "builds without new warnings"
+
 
 def examined(findings: Findings, one: Candidate) -> Examined:
     """Return what there is to say of a series and its patches."""
@@ -26,13 +28,23 @@ def examined(findings: Findings, one: Candidate) -> Examined:
                 number,
                 title,
                 patches[number - 1].patch_id if patches else "",
-                "not built alone" if whole else findings.breaks(one, number) or "builds without new warnings",
+                _build(findings, one, number),
                 () if whole else tuple(_effects(findings, one, number)),
                 None if whole or len(one.steps) == 1 else need(findings, one, number),
             )
             for number, title in enumerate(one.steps, 1)
         ),
     )
+
+
+def _build(findings: Findings, one: Candidate, number: int) -> str:
+    """Say what building up to a patch came to."""
+    last = len(findings.steps(one))
+    if last == len(one.steps):
+        return findings.breaks(one, number) or GOOD_BUILD
+    if number < len(one.steps):
+        return "not built alone"
+    return f"the whole series {findings.breaks(one, last) or GOOD_BUILD}"
 
 
 def _effects(findings: Findings, one: Candidate, number: int) -> Iterator[Statement]:
