@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from harness.dmesg import stack
 from harness.dmesg.lockdep import LockClass, LockdepEvent, LockdepModel
 from harness.dmesg.names import fingerprint
-from harness.dmesg.report import Piece, Report
+from harness.dmesg.report import Report
 from harness.dmesg.rules.rule import End, Findings, Found, pid_of
 from harness.words import Event, Kind
 
@@ -30,8 +28,8 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
 
     `interrupted` says that a panic ended the report early: it is not truncated by that.
     """
-    text = _text(report.pieces)
-    before = _text(report.before)
+    text = report.lines.text()
+    before = report.before.text()
     found = Found(report.match, text, tuple(before.split("\n")) if before else ())
     if report.rule.needs_evidence and not _has_evidence(text):
         return None
@@ -44,21 +42,10 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
     return _event(report, findings, text, truncated)
 
 
-def _text(pieces: Iterable[Piece]) -> str:
-    """Give the lines of pieces without stamps, joined by newlines."""
-    return b"".join([piece.text for piece in pieces])[1:].decode("utf-8", "replace")
-
-
-def _raw(pieces: Iterable[Piece]) -> str:
-    """Give the lines of pieces as they came."""
-    raw = b"\n".join(itertools.chain.from_iterable([piece.raw for piece in pieces]))
-    return raw.decode("utf-8", "replace")
-
-
 def _has_evidence(text: str) -> bool:
     """Tell whether registers or a call trace follow the headline closely."""
     beginning = "\n".join(["", *text.split("\n", _EVIDENCE)[1:_EVIDENCE]])
-    return any((_PROCESS.search(beginning), _OLD_PROCESS.search(beginning), stack.has_frames(beginning)))
+    return bool(stack.has_frames(beginning) or _PROCESS.search(beginning) or _OLD_PROCESS.search(beginning))
 
 
 def _complete(report: Report, found: Found) -> bool:
@@ -82,9 +69,9 @@ def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Ev
         subtype=findings.subtype,
         title=" ".join(findings.title.split())[:300],
         fingerprint=fingerprint(kind, *findings.identity),
-        line=report.pieces[0].number,
-        end_line=report.pieces[-1].last_number,
-        raw=_raw((*report.before, *report.pieces)),
+        line=report.lines.numbers[0],
+        end_line=report.lines.numbers[-1],
+        raw=b"\n".join(report.before.raw + report.lines.raw).decode("utf-8", "replace"),
         time=report.time,
         cpu=cpu,
         pid=pid,

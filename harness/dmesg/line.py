@@ -5,13 +5,12 @@ Sources: `info_print_prefix()`, `print_time()`, `print_caller()` and `print_sysl
 kernel/printk/printk.c, `info_print_ext_header()` there for netconsole's extended form, and the output of
 dmesg(1) and journalctl(1).
 
-`read_line()` says what a line is. `runs()` gives the same for many lines at once, with a few passes over all
-of them where they look as usual.
+`read_line()` says what a line is. `read_lines()` gives the same for many lines at once, with one pass over
+all of them where they look as usual.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass
 
@@ -25,8 +24,6 @@ _ESCAPES = re.compile(
 )
 
 _TIME = rb"\[[ ]*+\d{1,10}\.\d{6}\]"
-_SHORT_TIME = rb"\[[ \d]{5}\.\d{6}\]"
-"""As `print_time()` writes it on the first day: always of the same width."""
 _CALLER = rb"\[[ ]*+[TC]\d{1,10}\]"
 _STAMP = rb"""
   (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:[ ]<[ \d.+]{1,24}>)?\]
@@ -66,22 +63,10 @@ _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
-_RUNS = _pattern(
-    rb"""
-      (?P<timed> (?: \n %(time)s (?=[ \n]|\Z) [^\n]*+ )++ )
-    | \n %(time)s (?P<stamp>%(caller)s) (?=[ \n]|\Z) [^\n]*+
-      (?: \n %(time)s (?P=stamp) (?=[ \n]|\Z) [^\n]*+ )*+
-    | (?: \n (?! %(time)s (?:%(caller)s)? (?=[ \n]|\Z) ) [^\n]*+ )++
-    """
-    % {b"time": _SHORT_TIME, b"caller": _CALLER}
-)
-"""Consecutive lines with a short time alone, or with that and the same caller, or with anything else."""
-_LONG_RUNS = _pattern(_RUNS.pattern.replace(_SHORT_TIME, _TIME))
-"""The same with times of any width."""
+_USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10})\])?(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
-_TAGGED = _pattern(rb"\n" + _TAG)
-_PHONED = _pattern(rb"\n" + _nameless(_PHONE))
-_SHORT_WIDTH = len("[    1.234567] ")
+_BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
+"""A usual stamp with something behind it that belongs to it."""
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
@@ -97,20 +82,12 @@ class Line:
     caller: bytes | None = None
 
 
-@dataclass(slots=True)
-class Run:
-    """Consecutive lines of one caller, without stamps, each with a newline before it."""
-
-    caller: bytes | None
-    text: bytes
-
-
 def read_line(raw: bytes) -> Line:
     """Take the stamps, colours and noise off one line (without its newline); never raises.
 
     Peels off wrapping after wrapping: syslog, journal, netconsole, options of dmesg.
     """
-    body = _clean(raw[:MAX_LINE])
+    body = clean(raw[:MAX_LINE])
     at = 0
     time: bytes | None = None
     caller: bytes | None = None
@@ -161,57 +138,49 @@ def whole_lines(block: bytes) -> bytes:
     return block[:-1]
 
 
-def runs(block: bytes) -> list[Run]:
-    """Read what `whole_lines()` gave, and sort it into runs."""
-    found: list[Run] = []
-    for match in _RUNS.finditer(b"\n" + _clean(block)):
-        text = match[0]
-        stamp = match["stamp"]
-        if not stamp and not match["timed"]:
-            found += _other_runs(text)
+def read_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
+    """Give the texts and the callers of the lines that `clean()` gave."""
+    if (b"kernel:" in block or b"] c" in block) and _BEHIND.search(block):
+        return _any_lines(block.split(b"\n"))
+    before, *stamped = _USUAL.split(b"\n" + block)
+    callers: list[bytes | None] = stamped[::2]
+    texts: list[bytes] = stamped[1::2]
+    if before or len(texts) <= block.count(b"\n"):
+        texts, callers = _with_others(before, texts, callers)
+    return list(map(bytes.rstrip, texts)), callers
+
+
+def _with_others(
+    before: bytes, stamped: list[bytes], callers: list[bytes | None]
+) -> tuple[list[bytes], list[bytes | None]]:
+    """Read also lines that do not begin as usual: those before all others, and those at the end of a text."""
+    texts, whose = _others(before)
+    for text, caller in zip(stamped, callers, strict=True):
+        end = text.find(b"\n")
+        if end < 0:
+            texts.append(text)
+            whose.append(caller)
             continue
-        width = _SHORT_WIDTH + len(stamp or b"")
-        lines = [line[width:].rstrip() for line in text.split(b"\n")]
-        found += _untagged(Run(_caller(stamp), b"\n".join(lines)), text)
-    return found
+        others, their = _others(text[end:])
+        texts += [text[:end], *others]
+        whose += [caller, *their]
+    return texts, whose
 
 
-def _other_runs(text: bytes) -> list[Run]:
-    """Do the same for lines without stamps, with times that are not short, or with stamps of other shapes."""
-    if not _UNUSUAL.search(text):
-        return _untagged(Run(None, b"\n".join(map(bytes.rstrip, text.split(b"\n")))), text)
-    found: list[Run] = []
-    for match in _LONG_RUNS.finditer(text):
-        lines = match[0].split(b"\n")
-        stamp = match["stamp"]
-        if not stamp and not match["timed"]:
-            found += _runs_of_any_shape(lines[1:])
-            continue
-        before = stamp or b"]"
-        texts = [line.partition(before)[2][1:].rstrip() for line in lines]
-        found += _untagged(Run(_caller(stamp), b"\n".join(texts)), match[0])
-    return found
+def _others(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
+    """Read lines without stamps, or with stamps of other shapes, each with a newline before it."""
+    lines = block.split(b"\n")[1:]
+    if b"kernel:" in block or _UNUSUAL.search(block):
+        return _any_lines(lines)
+    return lines, [None] * len(lines)
 
 
-def _caller(stamp: bytes | None) -> bytes | None:
-    return stamp.strip(b"[ ]") if stamp else None
+def _any_lines(raw: list[bytes]) -> tuple[list[bytes], list[bytes | None]]:
+    lines = list(map(read_line, raw))
+    return [line.text for line in lines], [line.caller for line in lines]
 
 
-def _untagged(run: Run, text: bytes) -> list[Run]:
-    """Give the run; where a tag stands behind a stamp, read the lines that it came from one by one."""
-    if _PHONED.match(run.text) or (b"kernel:" in run.text and _TAGGED.search(run.text)):
-        return _runs_of_any_shape(text[1:].split(b"\n"))
-    return [run]
-
-
-def _runs_of_any_shape(lines: list[bytes]) -> list[Run]:
-    return [
-        Run(caller, b"".join([b"\n" + line.text for line in group]))
-        for caller, group in itertools.groupby(map(read_line, lines), lambda line: line.caller)
-    ]
-
-
-def _clean(block: bytes) -> bytes:
+def clean(block: bytes) -> bytes:
     """Take noise, colours and what was overwritten off all lines."""
     if len(block.translate(None, _SPECIAL)) == len(block):
         return block

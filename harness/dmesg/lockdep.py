@@ -25,7 +25,6 @@ _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usa
 _RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
 _TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | takes|: )")
 _DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
-_USUAL_FRAME = re.compile(r"[ \t]+(?:\[<[0-9a-f]++>\] )?(?:\? )?[\w.$]++\+0x")
 _LAST_STACK = "\nstack backtrace:"
 _MORE = "\nother info that might help"
 _ACQUIRING = (
@@ -207,9 +206,8 @@ def _joined(pieces: re.Match[str]) -> str:
     return f"{pieces['index'] or chr(10)} ({pieces['name']}){pieces['usage']}{pieces['end']} "
 
 
-@functools.lru_cache(maxsize=1 << 12)
 def _is_usual_frame(line: str) -> bool:
-    return _USUAL_FRAME.match(line) is not None
+    return line[0] in " \t" and "+0x" in line and "(" not in line and ":" not in line
 
 
 @functools.lru_cache(maxsize=1 << 10)
@@ -241,11 +239,11 @@ class _Reading:
             last, end = self._find(_LAST_STACK, at)
             for here in range(first, end):
                 line = lines[here]
-                if line and not (line[0] in " \t" and "+0x" in line and _is_usual_frame(line)):
+                if line and not _is_usual_frame(line):
                     self._line(line, here)
             self._end_link(end)
             at, first = self._find(_MORE, last)
-            self.model.stack += stack.frames_of(lines[end:first], sure=True)
+            self.model.stack += stack.frames(self._text, last, at, sure=True)
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
         return self.model
@@ -264,7 +262,7 @@ class _Reading:
             self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
 
     def _line(self, text: str, at: int) -> None:
-        task = _TASK.match(text) if "/" in text else None
+        task = _TASK.match(text) if "/" in text and "+0x" not in text else None
         if task and self.model.pid is None:
             self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
         if task and any(map(text.__contains__, _ACQUIRING)):
@@ -332,7 +330,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = tuple(stack.frames_of(self._lines[self._link_at + 1 : end]))
+            trace = tuple(stack.frames("\n".join(self._lines[self._link_at : end])))
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

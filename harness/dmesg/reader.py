@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+import operator
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -18,8 +20,8 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, Run, after_late_stamp, read_time, runs, whole_lines
-from harness.dmesg.report import Piece, Report
+from harness.dmesg.line import MAX_LINE, after_late_stamp, clean, read_lines, read_time, whole_lines
+from harness.dmesg.report import MARKS, Lines, Report
 from harness.dmesg.rules import KTAP, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
 from harness.words import Event, Kind
@@ -44,11 +46,15 @@ _PREFACE = 12
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI)
-_OPENING_WORDS = len(_ALL_WORDS) - 2
-"""The words before this one may open a report; the last two matter only to a report that is open."""
+_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI, *MARKS)
+_OPENING_WORDS = len(WORDS) + 1
+"""The words before this one may open a report; those from it on matter only to a report that is open."""
+_PLAIN_WORDS = _ALL_WORDS.index(_NMI)
+"""The words from this one on may stand in any line of a report."""
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
 """Passes over text once, however many words there are."""
+_Hit = tuple[int, int, int]
+"""The index of a word, and where it begins and ends."""
 _STALLS = frozenset({Kind.RCU_STALL, Kind.SOFT_LOCKUP, Kind.HARD_LOCKUP, Kind.HUNG_TASK, Kind.OTHER})
 
 
@@ -113,20 +119,22 @@ class Reader:
 
     def _slice(self, block: bytes) -> None:
         found = _SEARCH.find_matches_as_indexes(block)
-        hits = [start for word, start, _ in found if word < _OPENING_WORDS]
+        places = [start for _, start, _ in found]
+        openings = [start for word, start, _ in found if word < _OPENING_WORDS]
         at, size = 0, _WINDOWS[0]
         while at < len(block):
             if not self._desk.busy:
                 size = 1
-                nearest = bisect_left(hits, at)
-                if nearest == len(hits):
+                nearest = bisect_left(openings, at)
+                if nearest == len(openings):
                     break
-                start = block.rfind(b"\n", at, hits[nearest]) + 1 or at
+                start = block.rfind(b"\n", at, openings[nearest]) + 1 or at
                 self._number += block.count(b"\n", at, start)
                 at = start
             end = _line_end(block, at, size)
             size = min(max(2 * size, _WINDOWS[0]), _WINDOWS[1])
-            self._number += self._desk.window(self._number, block[at:end])
+            here = found[bisect_left(places, at) : bisect_left(places, end)]
+            self._number += self._desk.window(self._number, block[at:end], here, at)
             at = end
         self._number += block.count(b"\n", at)
 
@@ -216,7 +224,7 @@ class _Desk:
     """Sorts lines to the open reports of their streams."""
 
     _open: dict[bytes | None, Report] = field(default_factory=dict)
-    _preface: dict[bytes | None, list[Piece]] = field(default_factory=dict)
+    _preface: dict[bytes | None, Lines] = field(default_factory=dict)
     _borrowed: dict[bytes | None, bytes | None] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
 
@@ -229,7 +237,7 @@ class _Desk:
         """Give the events before which no more can come, in the order of their headlines."""
         if not self._events:
             return []
-        first_open = min((report.pieces[0].number for report in self._open.values()), default=None)
+        first_open = min((report.lines.numbers[0] for report in self._open.values()), default=None)
         self._events.sort(key=lambda event: event.line)
         ready = (
             len(self._events)
@@ -245,42 +253,40 @@ class _Desk:
             self._finish(caller)
         self._preface.clear()
 
-    def window(self, number: int, block: bytes) -> int:
-        """Take whole lines, the first of which has this number; give how many there were."""
-        block = whole_lines(block)
-        raw = block.split(b"\n")
-        at = 0
-        for run in runs(block):
-            lines = run.text.count(b"\n")
-            self._run(run, Piece(number + at, run.text, raw[at : at + lines]))
-            at += lines
-        self._give_up_stale(number + at)
-        return at
+    def window(self, number: int, block: bytes, hits: list[_Hit], origin: int) -> int:
+        """Take whole lines, the first of which has this number; give how many there were.
 
-    def _run(self, run: Run, piece: Piece) -> None:
-        at = lines = 0
-        text = piece.text
-        for _, hit, _ in _SEARCH.find_matches_as_indexes(text):
-            if hit < at:
-                continue
-            start = text.rfind(b"\n", at, hit)
-            if start > at:
-                between = piece.part(at, start, lines)
-                lines += len(between.raw)
-                self._plain(run.caller, between)
-            end = text.find(b"\n", hit)
-            at = end if end >= 0 else len(text)
-            self._line(run.caller, piece.part(start, at, lines))
-            lines += 1
-        if at < len(text):
-            self._plain(run.caller, piece.part(at, len(text), lines) if at else piece)
+        `hits` are the words in the block, which begins at `origin`.
+        """
+        whole = whole_lines(block)
+        text = clean(whole)
+        if text is not whole:
+            block, hits, origin = text, _SEARCH.find_matches_as_indexes(text), 0
+        texts, callers = read_lines(text)
+        count = len(texts)
+        lines = Lines(texts, whole.split(b"\n"), list(range(number, number + count)))
+        marked = iter(_marked_lines(block, hits, origin))
+        mark, telling = next(marked, (count, False))
+        for caller, start, end in _runs(callers):
+            while mark < end:
+                if start < mark:
+                    self._plain(caller, lines, start, mark)
+                take = self._telling if telling else self._marked
+                take(caller, lines, mark)
+                start = mark + 1
+                mark, telling = next(marked, (count, False))
+            if start < end:
+                self._plain(caller, lines, start, end)
+        self._give_up_stale(number + count)
+        return count
 
-    def _line(self, caller: bytes | None, line: Piece) -> None:
-        """Take a line with the word of a headline."""
-        text = line.text[1:]
+    def _telling(self, caller: bytes | None, lines: Lines, at: int) -> None:
+        """Take a line that may be a headline, or begin a boot."""
+        text = lines.texts[at]
         if _CUT in text:
             self._finish(caller)
-            self._preface[caller] = [line]
+            preface = self._preface[caller] = Lines()
+            preface.take(lines, at, at + 1)
             return
         late = after_late_stamp(text)
         if _BOOT in text and (late.text if late else text).startswith(_BOOT):
@@ -291,59 +297,71 @@ class _Desk:
             caller = late.caller
         if caller in self._preface and found and found[0].minor:  # what a WARN says
             found = None
-        elif found is None and not self._live(caller, line.number):
+        elif found is None and not self._live(caller, lines.numbers[at]):
             found = _headline_within(text)
-        if found is None:
-            self._plain(caller, line)
+        if found is not None:
+            self._begin(*found, caller, lines, at)
         else:
-            self._begin(*found, caller, line)
+            self._marked(caller, lines, at)
 
-    def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, line: Piece) -> None:
-        report = self._live(caller, line.number)
+    def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, lines: Lines, at: int) -> None:
+        number = lines.numbers[at]
+        report = self._live(caller, number)
         if report is not None:
-            if report.repeat(rule, match, line):
+            if report.repeat(rule, match, lines, at):
                 return
             if report.absorbs(rule, match.string):
-                if report.absorb(line):
+                if report.absorb(lines, at):
                     self._finish(caller)
                 return
             self._finish(caller, interrupted=rule.kind is Kind.PANIC)
-        preface = self._preface.pop(caller, [])
-        if preface and line.number - preface[-1].last_number > _STALE:
-            preface = []
-        time = read_time(line.raw[0])
-        headline = Piece(line.number, b"\n" + match.string.encode("utf-8", "replace"), line.raw)
-        self._open[caller] = Report(rule, match, time, tuple(preface), [headline], line.number)
+        preface = self._preface.pop(caller, None)
+        if preface is None or number - preface.numbers[-1] > _STALE:
+            preface = Lines()
+        raw = lines.raw[at]
+        headline = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
+        self._open[caller] = Report(rule, match, read_time(raw), preface, headline, number)
 
-    def _plain(self, caller: bytes | None, piece: Piece) -> None:
-        """Take lines of one stream among which is no headline."""
+    def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> None:
+        """Take lines of one stream with none of the words."""
         preface = self._preface.get(caller)
         if preface is not None:
-            preface.append(piece)
-            if sum(len(part.raw) for part in preface) > _PREFACE:
+            preface.take(lines, start, end)
+            if len(preface.numbers) > _PREFACE:
                 del self._preface[caller]
             return
-        owner = self._owner(caller, piece)
-        report = self._live(owner, piece.number)
-        if report is not None and report.add(piece):
+        owner = self._owner(caller)
+        report = self._live(owner, lines.numbers[start])
+        if report is not None and report.add(lines, start, end):
             self._finish(owner)
 
-    def _owner(self, caller: bytes | None, piece: Piece) -> bytes | None:
-        """Say whose report the lines are part of.
+    def _marked(self, caller: bytes | None, lines: Lines, at: int) -> None:
+        """Take a line with a word that is no headline."""
+        if caller in self._preface:
+            self._plain(caller, lines, at, at + 1)
+            return
+        if lines.texts[at].startswith(_NMI):
+            self._borrow(caller, lines.numbers[at])
+        owner = self._owner(caller)
+        report = self._live(owner, lines.numbers[at])
+        if report is not None and report.add_marked(lines, at):
+            self._finish(owner)
 
-        What another CPU prints on a stall's behalf belongs to the stall.
-        """
+    def _owner(self, caller: bytes | None) -> bytes | None:
+        """Say whose report the lines of a stream are part of."""
         if caller in self._open:
             return caller
         lender = self._borrowed.get(caller, caller)
-        if lender in self._open:
-            return lender
-        if piece.text.startswith(b"\n" + _NMI):
-            for stalled, report in reversed(self._open.items()):
-                if report.rule.kind in _STALLS and piece.number - report.last_number <= _STALE:
-                    self._borrowed[caller] = stalled
-                    return stalled
-        return caller
+        return lender if lender in self._open else caller
+
+    def _borrow(self, caller: bytes | None, number: int) -> None:
+        """Note that what another CPU prints on a stall's behalf belongs to the stall."""
+        if self._owner(caller) in self._open:
+            return
+        for stalled, report in reversed(self._open.items()):
+            if report.rule.kind in _STALLS and number - report.last_number <= _STALE:
+                self._borrowed[caller] = stalled
+                return
 
     def _live(self, caller: bytes | None, number: int) -> Report | None:
         """Give the open report of a stream, unless the stream was silent for too long until this line."""
@@ -357,7 +375,7 @@ class _Desk:
         for caller in list(self._open):
             self._live(caller, number)
         for caller, preface in list(self._preface.items()):
-            if number - preface[-1].last_number > _STALE:
+            if number - preface.numbers[-1] > _STALE:
                 del self._preface[caller]
 
     def _finish(self, caller: bytes | None, *, interrupted: bool = False) -> None:
@@ -366,6 +384,32 @@ class _Desk:
             return
         for borrower in [who for who, lender in self._borrowed.items() if lender == caller]:
             del self._borrowed[borrower]
+        report.close()
         event = make_event(report, interrupted=interrupted)
         if event is not None:
             self._events.append(event)
+
+
+def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, bool]]:
+    """Give the indexes of the lines in which the hits are, and whether a headline may be there."""
+    found: list[tuple[int, bool]] = []
+    line, at, last = 0, 0, -1
+    for word, start, _ in hits:
+        line += block.count(b"\n", at, start - origin)
+        at = start - origin
+        telling = word < _PLAIN_WORDS
+        if line > last:
+            found.append((line, telling))
+            last = line
+        elif telling:
+            found[-1] = (line, True)
+    return found
+
+
+def _runs(callers: list[bytes | None]) -> list[tuple[bytes | None, int, int]]:
+    """Give start and end of consecutive lines of one caller."""
+    changes = itertools.compress(range(1, len(callers)), map(operator.ne, callers, callers[1:]))
+    starts = [0, *changes]
+    return [
+        (callers[start], start, end) for start, end in zip(starts, [*starts[1:], len(callers)], strict=True)
+    ]

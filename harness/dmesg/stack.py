@@ -3,8 +3,8 @@
 
 Frames are printed by `printk_stack_address()` and `show_trace_log_lvl()` (arch/x86/kernel/dumpstack.c), by
 `stack_trace_print()` (kernel/stacktrace.c), and by other architectures in much the same form. All of it works
-on the text of a whole report, lines without stamps that are joined by newlines: one pass of one regular
-expression costs a fraction of a loop over lines.
+on the text of a whole report, lines without stamps that are joined by newlines. Only lines with an offset are
+looked at, and of those only what stands before it: that repeats.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from harness.dmesg.machinery import INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
@@ -33,7 +34,7 @@ _FRAME = rf"""
 """
 FRAME = re.sub(r"\(\?P<\w+>", "(?:", _FRAME)
 """A line of a call trace, from its beginning: source of a verbose regular expression without groups."""
-_FRAMES = re.compile(r"\n" + _FRAME, re.VERBOSE)
+_FRAMES = re.compile(_FRAME, re.VERBOSE)
 _POINTER = rf"""
   (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
     | (?:EIP|P[CR]|pc)[ ]is[ ]at[ ]                    # x86-32, arm, sh, alpha
@@ -45,19 +46,32 @@ _POINTER = rf"""
   (?: \+0x(?:[0-9a-f]++/0x[0-9a-f]++(?P<of>[ ]\[[a-zA-Z_])?)?
     | [ ]\([\w./+-]++(?<=\.[chS]):\d)
 """
-_CANDIDATES = re.compile(rf"\n(?:{_POINTER}|{_FRAME})", re.VERBOSE)
+_NAMING = re.compile(rf"{_POINTER}|{_FRAME}", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
-_POINTERS = re.compile(r"\n" + _POINTER, re.VERBOSE)
+_OFFSET = "+0x"
+_WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
+_PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d")
+"""What scripts/decode_stacktrace.sh puts in the place of an offset."""
+_LONGEST = 1024
+"""Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
+
+
+class _Named(NamedTuple):
+    """Who a frame or an instruction pointer names; `sure` if the unwinder did not mark it `?`."""
+
+    function: str
+    sure: bool
+    pointed: bool
 
 
 def is_frame(line: str) -> bool:
     """Tell whether a line is one of a call trace."""
-    return _FRAMES.match("\n" + line) is not None
+    return _FRAMES.match(line) is not None
 
 
 def has_frames(text: str, start: int = 0) -> bool:
     """Tell whether there is a call trace after the line at `start`."""
-    return _FRAMES.search(text, start) is not None
+    return any(not named.pointed for named, _, _ in _all_named(text, start))
 
 
 def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = False) -> list[str]:
@@ -65,28 +79,42 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
 
     With `sure`, those are left out that the unwinder marked with `?`.
     """
-    return [
-        function_name(name) for guess, name, _ in _FRAMES.findall(text, start, end) if not (sure and guess)
-    ]
-
-
-def frames_of(lines: Iterable[str], *, sure: bool = False) -> list[str]:
-    """Do the same with lines that are apart already."""
-    found = map(_frame, lines)
-    return [frame[1] for frame in found if frame and not (sure and frame[0])]
-
-
-@functools.lru_cache(maxsize=1 << 13)
-def _frame(line: str) -> tuple[str, str] | None:
-    """Give the unwinder's mark of doubt and the function; one kernel's frames come again in most traces."""
-    found = _FRAMES.match("\n" + line)
-    return (found["guess"], function_name(found["name"])) if found else None
+    found = [named for named, _, _ in _all_named(text[start:end], 0)]
+    return [named.function for named in found if not named.pointed and (named.sure or not sure)]
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:
     """Give the functions that instruction pointers name, each with the place of its line."""
-    for found in _POINTERS.finditer(text):
-        yield function_name(found["pointer"]), found.start()
+    for named, _, place in _all_named(text, 0):
+        if named.pointed:
+            yield named.function, place
+
+
+def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
+    """Give all who are named after the line at `start`, whether a module is, and the place of the line."""
+    if ".c:" in text or ".h:" in text or ".S:" in text:
+        text = _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    line = text.find("\n", start)
+    while line >= 0 and (at := text.find(_OFFSET, line)) >= 0:
+        line = text.rfind("\n", line, at)
+        named = _named(text[line + 1 : at])
+        if named is not None:
+            offset = _WHOLE_OFFSET.match(text, at)
+            if offset is not None:
+                yield named, offset["module"] is not None, line
+            elif named.pointed:
+                yield named, False, line
+        line = text.find("\n", at)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _named(head: str) -> _Named | None:
+    """Read a line as far as its offset: the same functions are named again and again."""
+    found = _NAMING.match(f"{head}+0x0/0x0") if len(head) <= _LONGEST else None
+    if found is None:
+        return None
+    pointer, name = found["pointer"], found["name"]
+    return _Named(function_name(pointer or name), found["guess"] is None, pointer is not None)
 
 
 def guilty(
@@ -100,10 +128,14 @@ def guilty(
     does. Machinery is taken only if there is nothing else, and only where the headline or the instruction
     pointer names it: a trace of nothing but machinery was cut off before it came to the point.
     """
-    doubted: str | None = None
     machinery: str | None = None
+    for name in map(function_name, filter(None, first)):
+        if not skip.match(name):
+            return name
+        machinery = machinery or name
+    doubted: str | None = None
     trusted = False
-    for name, sure, pointed, own in _candidates(text, first, start):
+    for (name, sure, pointed), own, _ in _all_named(text, start):
         trusted = trusted or (sure and not pointed)
         if not skip.match(name) or (own and not INLINED.match(name)):
             if sure:
@@ -112,14 +144,3 @@ def guilty(
         elif pointed:
             machinery = machinery or name
     return machinery if trusted else doubted or machinery
-
-
-def _candidates(text: str, first: Iterable[str | None], start: int) -> Iterator[tuple[str, bool, bool, bool]]:
-    """Give names, whether they are sure, more than a frame of a trace, and a module's."""
-    for name in first:
-        if name:
-            yield function_name(name), True, True, False
-    for found in _CANDIDATES.finditer(text, start):
-        pointer, of, guess, name, module = found.groups()
-        own = (of or module) is not None
-        yield function_name(pointer or name), guess is None, pointer is not None, own

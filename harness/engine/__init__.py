@@ -5,7 +5,8 @@ Belongs here: the order of things, what runs side by side, what is kept and what
 here: how a kernel is built or booted, what a workload measures, how an outcome is judged.
 """
 
-from harness.engine.run import Engine, open_folder
+from harness.engine.folder import open_folder
+from harness.engine.run import Engine
 from harness.engine.sourcelines import SourceLines
 from harness.engine.sources import Prepared, Source, build, planned_workloads, prepare
 

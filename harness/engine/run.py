@@ -19,7 +19,6 @@ from harness.engine.files import guest_packages
 from harness.engine.seat import Seat
 from harness.engine.sources import Prepared, Source, build, prepare
 from harness.engine.trial import TrialJob, run_trial
-from harness.lock import try_lock
 from harness.machine import choose_accelerator
 from harness.plan import Plan, save
 from harness.report.codec import read_trial, trial_to_dict, write_json
@@ -28,7 +27,7 @@ from harness.report.results import Origin, Results, VariantReport, results_to_di
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
-from harness.words import Accelerator, AcceleratorChoice, Cell, InfraError, Outcome, Trial, UserError
+from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial
 from harness.workload import Workload
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
@@ -359,27 +358,3 @@ async def _until_done(queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.T
         _raise_if_failed(guests)
     finally:
         joined.cancel()
-
-
-@contextmanager
-def open_folder(out: Path, *, resume: bool) -> Iterator[None]:
-    """Make the run's folder and hold it, so that no second harness works in it; a dead holder holds nothing.
-
-    `UserError` when another holds it, when it holds something else than a run, or nothing where a run is to
-    be resumed.
-    """
-    if resume and not (out / "plan.toml").is_file():
-        raise UserError(f"{out} holds no run to resume: plan.toml is missing there")
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty: give another --out, or --resume to go on with the run in it")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InfraError(f"the run's folder {out} cannot be made: {error.strerror}") from None
-    held = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if not try_lock(held):
-            raise UserError(f"another percpu-harness works in {out}: wait, or give another --out")
-        yield
-    finally:
-        os.close(held)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dmesg.line import MAX_LINE, after_late_stamp, read_line, runs, whole_lines
+from harness.dmesg.line import MAX_LINE, after_late_stamp, clean, read_line, read_lines, whole_lines
 
 TEXT = "BUG: soft lockup - CPU#1 stuck for 22s! [x:7]"
 
@@ -72,14 +72,12 @@ def test_a_kernel_line_behind_a_prompt_is_found() -> None:
     assert after_late_stamp(b"plain") is None
 
 
-def test_lines_of_one_caller_are_one_run() -> None:
-    block = b"[ 1.0][ T1] a\n[ 1.0][ T1] \n[ 1.0][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0][ T2] c"
-    assert [(run.caller, run.text) for run in runs(block)] == [
-        (b"T1", b"\na\n\n"),
-        (b"T2", b"\nb"),
-        (None, b"\n$ sh"),
-        (b"T2", b"\nc"),
-    ]
+def test_lines_are_read_with_their_callers() -> None:
+    block = b"$ ls\n[ 1.000000][ T1] a\n[ 1.000000][ T1] \n[ 1.000000][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0] c"
+    assert read_lines(block) == (
+        [b"$ ls", b"a", b"", b"", b"b", b"$ sh", b"c"],
+        [None, b"T1", b"T1", b"T1", b"T2", None, None],
+    )
 
 
 STAMPS = st.sampled_from(
@@ -87,6 +85,7 @@ STAMPS = st.sampled_from(
     + [b"[   T12] ", b"<4>", b"box kernel: ", b"Nov 22 06:50:01 ", b"4,339,5140900,-,caller=T66;", b"# "]
     + [
         b"kern  :warn  : ",
+        b"c1   2345 ",
         b"[Jan 1 00:00] ",
         b"06:50:01 ",
         b"12\r",
@@ -109,7 +108,5 @@ LINES = st.lists(
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
     block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])
     alone = [read_line(line) for line in block.split(b"\n")]
-    together = [
-        (run.caller, text) for run in runs(whole_lines(block + b"\n")) for text in run.text[1:].split(b"\n")
-    ]
-    assert together == [(line.caller, line.text) for line in alone]
+    together = read_lines(clean(whole_lines(block + b"\n")))
+    assert together == ([line.text for line in alone], [line.caller for line in alone])
