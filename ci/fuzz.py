@@ -68,10 +68,10 @@ def seed(folder: Path) -> None:
 
     And the longest lines with the word of a headline, on which a quadratic expression takes seconds.
     """
-    from harness.dmesg.rules import WORDS
+    from harness.dmesg.rules import PART_WORDS, WORDS
     from tests.dmesg import corpus
 
-    for number, word in enumerate(WORDS):
+    for number, word in enumerate(WORDS + PART_WORDS):
         (folder / f"long-{number}").write_bytes(word + b"1,(a/1 x+0x1: " * 580 + b"\n")
     for case in corpus.cases():
         (folder / case.path.stem).write_bytes(case.log[:MAX_INPUT])
@@ -84,10 +84,11 @@ def seed(folder: Path) -> None:
 
 def dictionary(file: Path) -> None:
     """Write the words of all headlines as libFuzzer wants them."""
-    from harness.dmesg.rules import WORDS
+    from harness.dmesg.rules import PART_WORDS, WORDS
 
     words = [
         *WORDS,
+        *PART_WORDS,
         b"[    1.000000] ",
         b"[    1.000000][    T1] ",
         b"Call Trace:",

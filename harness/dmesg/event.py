@@ -33,6 +33,8 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
     found = Found(report.match, text, tuple(before.split("\n")) if before else ())
     if report.rule.needs_evidence and not _has_evidence(text):
         return None
+    if not report.rule.proof(found):
+        return None
     findings = report.rule.read(found)
     truncated = (
         report.cut

@@ -35,7 +35,7 @@ _WRAPPING = rb"""
       <\d{1,3}> # syslog level
     | (?:kern|user|daemon)[ ]*+:(?:emerg|alert|crit|err|warn|notice|info|debug)[ ]*+:[ ]   # dmesg -x
     | \d{1,3},\d{1,20},(?P<micros>\d{1,18}),[-c+](?:,caller=(?P<from>[TC]\d{1,10}))?[^;\n]{0,80}; # netconsole
-    | [#][ ]+(?=\[[ ]*+\d{1,10}\.\d)                                       # a kselftest runner's quoting
+    | [#](?:[ ]|(?=\n|\Z))                                                 # a kselftest runner's quoting
     | \[(?:[A-Z][a-z]{2}[ ])?[A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ][\d:.]{4,18}(?:[ ]\d{4})?\][ ]?  # dmesg -T, -e
     | \[[ ]*+\+\d{1,10}\.\d{1,9}\][ ]                                      # dmesg -d -e
     | (?:[A-Z][a-z]{2}[ ])?\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d|[ ]UTC)?\]?[ ]  # ISO date
@@ -58,13 +58,16 @@ def _nameless(source: bytes) -> bytes:
     return re.sub(rb"\(\?P<\w+>", b"(?:", source)
 
 
-_STAMPS, _TAGS, _WRAPPINGS, _PHONES = map(_pattern, (_STAMP, _TAG, _WRAPPING, _PHONE))
+_LINE = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+(?P<text>[^\n]*+)" % (_WRAPPING, _TAG, _STAMP, _TAG, _PHONE)
+"""Wrapping after wrapping, the kernel's stamp, what belongs to it, and the text."""
+_A_LINE, _LINES, _STAMPS = map(_pattern, (_LINE, rb"\n" + _LINE, _STAMP))
 _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
 _USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10})\])?(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
+_PHONED = re.compile(rb"\] c\d")
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
 """A usual stamp with something behind it that belongs to it."""
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
@@ -83,32 +86,19 @@ class Line:
 
 
 def read_line(raw: bytes) -> Line:
-    """Take the stamps, colours and noise off one line (without its newline); never raises.
-
-    Peels off wrapping after wrapping: syslog, journal, netconsole, options of dmesg.
-    """
-    body = clean(raw[:MAX_LINE])
-    at = 0
-    time: bytes | None = None
-    caller: bytes | None = None
-    micros: bytes | None = None
-    for _ in range(8):
-        peeled = _WRAPPINGS.match(body, at)
-        if peeled:
-            micros, caller = peeled["micros"] or micros, peeled["from"] or caller
-        elif not (peeled := _TAGS.match(body, at)):
-            break
-        at = peeled.end()
-    stamp = _STAMPS.match(body, at)
-    if stamp:
-        time, caller = stamp["time"], stamp["caller"] or stamp["only"] or caller
-        at = stamp.end()
-        if tag := _TAGS.match(body, at):
-            at = tag.end()
-        elif phone := _PHONES.match(body, at):
-            at, caller = phone.end(), b"T" + phone["task"]
+    """Take the stamps, colours and noise off one line (without its newline); never raises."""
+    line = _A_LINE.match(_clean(raw[:MAX_LINE]))
+    assert line is not None  # the text may be anything
+    time, micros = line["time"], line["micros"]
     seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None
-    return Line(body[at:].rstrip(), seconds, caller)
+    return Line(line["text"].rstrip(), seconds, _caller(line))
+
+
+def _caller(line: re.Match[bytes]) -> bytes | None:
+    if task := line["task"]:
+        return b"T" + task
+    caller: bytes | None = line["caller"] or line["only"] or line["from"]
+    return caller
 
 
 def read_time(raw: bytes) -> float | None:
@@ -128,20 +118,26 @@ def after_late_stamp(text: bytes) -> Line | None:
     return read_line(text[late.start() :]) if late else None
 
 
-def whole_lines(block: bytes) -> bytes:
-    """Prepare whole lines to be read: without what is too long, DOS line ends, and the last newline."""
+def whole_lines(block: bytes) -> tuple[bytes, bytes]:
+    """Give whole lines without DOS line ends and the last newline, as they came and ready to be read.
+
+    What is too long is cut off; to be read, noise, colours and what was overwritten are taken off as well.
+    """
     half = MAX_LINE // 2
     if any(block.find(b"\n", at, at + half) < 0 for at in range(0, len(block) - half, half)):
         block = b"\n".join([line[:MAX_LINE] for line in block.split(b"\n")])
-    if b"\r" in block:
-        block = block.replace(b"\r\n", b"\n")
-    return block[:-1]
+    bare = block.translate(None, _SPECIAL)
+    if len(bare) < len(block) and len(bare) + block.count(b"\r\n") < len(block):
+        block = block.replace(b"\r\n", b"\n")[:-1]
+        return block, _clean(block)
+    bare = bare[:-1]
+    return bare, bare
 
 
 def read_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
-    """Give the texts and the callers of the lines that `clean()` gave."""
-    if (b"kernel:" in block or b"] c" in block) and _BEHIND.search(block):
-        return _any_lines(block.split(b"\n"))
+    """Give the texts and the callers of lines that are ready to be read."""
+    if (b"kernel:" in block or _PHONED.search(block)) and _BEHIND.search(block):
+        return _any_lines(b"\n" + block)
     before, *stamped = _USUAL.split(b"\n" + block)
     callers: list[bytes | None] = stamped[::2]
     texts: list[bytes] = stamped[1::2]
@@ -155,35 +151,31 @@ def _with_others(
 ) -> tuple[list[bytes], list[bytes | None]]:
     """Read also lines that do not begin as usual: those before all others, and those at the end of a text."""
     texts, whose = _others(before)
-    for text, caller in zip(stamped, callers, strict=True):
-        end = text.find(b"\n")
-        if end < 0:
-            texts.append(text)
-            whose.append(caller)
-            continue
+    done = 0
+    for at in [at for at, text in enumerate(stamped) if b"\n" in text]:
+        text = stamped[at]
+        end = text.index(b"\n")
         others, their = _others(text[end:])
-        texts += [text[:end], *others]
-        whose += [caller, *their]
-    return texts, whose
+        texts += [*stamped[done:at], text[:end], *others]
+        whose += [*callers[done : at + 1], *their]
+        done = at + 1
+    return texts + stamped[done:], whose + callers[done:]
 
 
 def _others(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
     """Read lines without stamps, or with stamps of other shapes, each with a newline before it."""
-    lines = block.split(b"\n")[1:]
     if b"kernel:" in block or _UNUSUAL.search(block):
-        return _any_lines(lines)
-    return lines, [None] * len(lines)
+        return _any_lines(block)
+    texts = block.split(b"\n")[1:]
+    return texts, [None] * len(texts)
 
 
-def _any_lines(raw: list[bytes]) -> tuple[list[bytes], list[bytes | None]]:
-    lines = list(map(read_line, raw))
-    return [line.text for line in lines], [line.caller for line in lines]
+def _any_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
+    lines = list(_LINES.finditer(block))
+    return [line["text"].rstrip() for line in lines], list(map(_caller, lines))
 
 
-def clean(block: bytes) -> bytes:
-    """Take noise, colours and what was overwritten off all lines."""
-    if len(block.translate(None, _SPECIAL)) == len(block):
-        return block
+def _clean(block: bytes) -> bytes:
     block = block.translate(None, _NOISE)
     if b"\x1b" in block:
         block = _ESCAPES.sub(b"", block)

@@ -19,6 +19,7 @@ _CLASS = re.compile(
     r"\((?P<name>[^\n]{1,256}?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
     r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
+_CLASS_SIGN = "){"
 _LINK = re.compile(r"-> #(?P<depth>\d+)")
 _HELD = re.compile(r"\s*#(?P<index>\d+): ")
 _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usage")
@@ -243,7 +244,7 @@ class _Reading:
                     self._line(line, here)
             self._end_link(end)
             at, first = self._find(_MORE, last)
-            self.model.stack += stack.frames(self._text, last, at, sure=True)
+            self.model.stack += stack.frames_of(lines[end:first], sure=True)
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
         return self.model
@@ -262,18 +263,23 @@ class _Reading:
             self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
 
     def _line(self, text: str, at: int) -> None:
-        task = _TASK.match(text) if "/" in text and "+0x" not in text else None
-        if task and self.model.pid is None:
-            self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
-        if task and any(map(text.__contains__, _ACQUIRING)):
-            section = "acquiring"
-        elif text.startswith(_NEVER_OPENING) or not (section := _opened(text)):
+        section = "" if _CLASS_SIGN in text else self._opened(text)
+        if not section:
             self._content(text, at)
             return
         self._end_link(at)
         self._section = section
         if section in ("acquiring", "info", "scenario"):
             self._content(text, at)
+
+    def _opened(self, text: str) -> str:
+        """Name the section that a sentence opens, or nothing."""
+        task = _TASK.match(text) if "/" in text and "+0x" not in text else None
+        if task and self.model.pid is None:
+            self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
+        if task and any(map(text.__contains__, _ACQUIRING)):
+            return "acquiring"
+        return "" if text.startswith(_NEVER_OPENING) else _opened(text)
 
     def _content(self, text: str, at: int) -> None:
         model = self.model
@@ -292,7 +298,7 @@ class _Reading:
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
         elif self._section == "released" and model.acquiring is not None:
-            function = next(iter(stack.frames("\n" + text)), None)
+            function = next(iter(stack.frames_of([text])), None)
             model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
             model.held.extend(classes_in(text))
@@ -330,7 +336,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = tuple(stack.frames("\n".join(self._lines[self._link_at : end])))
+            trace = tuple(stack.frames_of(self._lines[self._link_at + 1 : end]))
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

@@ -36,11 +36,11 @@ _REPORTING = r"""
 | sched_show_task|walk_stackframe|unwind_\w+|arch_stack_walk\w*|save_stack\w*|stack_trace_save\w*
 | save_trace|call_on_stack|_*warn(?:_printk|_slowpath_\w+|_invalid\w*|_bogus_irq_restore)?|_*report_bug\w*
 | fixup_bug\w*|handle_bug|die|__die\w*|die_\w+|oops_\w+|panic\w*|vpanic|nmi_panic\w*|check_panic_on_warn
-| bug_handler|bad_mode|bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description)
+| bug_handler|bad_mode|_*bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description)
 | end_report|object_err|slab_(?:err|bug)|slab_fix|check_bytes_and_report|check_object|bad_page|dump_page
 | print_bad_\w+|spin_(?:bug|dump)|rwlock_bug|_*might_(?:sleep|resched|fault)\w*|__cant_\w+
 | __schedule_bug\w*|schedule_debug\w*|check_preemption_disabled|debug_smp_processor_id
-| __this_cpu_preempt_check|lockdep_rcu_suspicious|_*kasan_\w+|_*asan_\w+|__hwasan_\w+
+| __this_cpu_preempt_check|lockdep_rcu_suspicious|_*kasan_\w+|_*asan_\w+|_*hwasan_\w+
 | check_memory_region\w*|_*kmsan_\w+|__msan_\w+|_*kcsan_\w+|__tsan_\w+|kfence_\w+|_*ubsan_\w+
 | handle_(?:overflow|object_size_mismatch|null_ptr_deref|misaligned_access)|__sanitizer_\w+
 | write_comp_data|check_kcov_mode|_*kcov_\w+|__x86_(?:indirect|return)_\w+|srso_\w+|its_return_\w+
@@ -83,7 +83,8 @@ _LOCKDEP = r"""
 | assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
 """
 _LOCKS = r"""
-  (?:debug_|_*)(?:rt_)?mutex_\w+|_+init_rwsem|_+rwlock_init|_+percpu_init_rwsem|_raw_\w+|__raw_\w+|do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
+  (?:debug_|_*)(?:rt_)?mutex_\w+|_+init_rwsem|_+rwlock_init|_+percpu_init_rwsem|_raw_\w+|__raw_\w+
+| do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
 | (?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
 | down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
 | __up_(?:read|write)\w*|__up|downgrade_write\w*|rwsem_\w+|(?:__)?percpu_(?:down|up|rwsem)_\w+
@@ -91,18 +92,23 @@ _LOCKS = r"""
 | queued_(?:spin|read|write)_\w+|_*pv_\w+lock\w*|__pv_\w+|(?:virt_)?queued?_spin_lock_slowpath
 | ticket_spin_\w+|arch_(?:spin|read|write)_\w+|kvm_wait|pv_wait\w*|mcs_\w+|seqcount_\w+
 | do_write_seqcount_\w+|rwbase_\w+|slowlock|task_blocks_on_rt_mutex|osq_\w+
-| _*local_(?:irq|bh)_(?:enable|disable|save|restore)\w*|arch_local_irq_\w+|_*preempt_count_\w+
+| _*rcu_read_(?:un)?lock\w*|_*(?:raw_)?local_(?:irq|bh)_(?:enable|disable|save|restore)\w*
+| arch_local_irq_\w+|_*preempt_count_\w+
 """
 """Primitives of locking: who called them is meant, whatever happened in them."""
 _HELPERS = r"""
-  _*memcpy\w*|_*memset\w*|_*memmove\w*|_*memcmp\w*|memchr\w*|bcmp
-| _*str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+|kmem(?:dup|dup_\w+)
+  _*(?:pi_)?mem(?:cpy|set|move|cmp|chr)\w*|bcmp|mmio(?:cpy|set)
+| _*(?:pi_|sized_)?str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+
+| kmem(?:dup|dup_\w+)
 | kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
 | clear_(?:page|user)_\w+|__list_(?:add|del)(?:_\w+)?
-| list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|refcount_\w+|_*kref_\w+
+| list_(?:add|del|move)(?:_(?:tail|init|rcu))*|hlist_(?:add|del)\w*|_*refcount_\w+|_*kref_\w+
 | kobject_(?:get|put)|percpu_ref_(?:get|put)\w*|usercopy_\w+|__check_(?:heap_)?object\w*|check_heap_object
+| check_copy_size
 | _*fortify_\w+|instrument_\w+|_*copy_(?:from|to|in|out)_?(?:user|iter|nofault|kernel)\w*
-| _*copy(?:in|out)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*|raw_copy_\w+
+| _*copy(?:in|out)\w*|_*(?:arch|arm|asm)_(?:copy|clear)_\w+|_*copy_tofrom_user\w*|fallback_scalar_usercopy\w*
+| iov_iter_(?:copy_|zero)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*
+| raw_copy_\w+
 | csum_and_copy_\w+|_*copy_overflow|debug_print_object|_*debug_(?:object|check_no_obj)\w*
 | lookup_object\w*|timer_debug_\w+|init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?
 | hrtimer_(?:init|setup)(?:_sleeper)?(?:_on_stack)?|__init_work|init_rcu_head(?:_on_stack)?
@@ -123,7 +129,8 @@ _ALLOCATING = r"""
 | _*kv[mzc]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
 | _*vmalloc(?:_(?:node|range|area|noprof|array|user|huge|32))*|vmap|__vmap\w*
 | vzalloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
-| alloc_vmap_area|_*get_vm_area\w*|cache_alloc\w*|____?cache_alloc\w*|fallback_alloc|mempool_alloc\w*
+| alloc_vmap_area|_*get_vm_area\w*|cache_(?:alloc|grow)\w*|kmem_getpages|____?cache_alloc\w*|fallback_alloc
+| mempool_alloc\w*
 | kvasprintf\w*|kasprintf|vmemdup_\w+|memdup_\w+|strndup_user|dump_header\w*|oom_kill_process
 | out_of_memory|mem_cgroup_out_of_memory|mem_cgroup_oom\w*|pagefault_out_of_memory
 | (?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg|__alloc_objects?\w*|set_track\w*
@@ -145,8 +152,10 @@ _WAITING = r"""
 | _*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
 | _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
 | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
-| _*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*|completion_\w+
-| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+
+| __lock_sock|_*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*
+| completion_\w+
+| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
+| (?!\w*sys_)\w+_wait_\w+|blk_mq_freeze_queue_wait
 """
 """What a task sleeps in, wrappers of a lock (`rtnl_lock()`) among it: who waits for it is meant."""
 _IDLING = r"""
@@ -162,6 +171,19 @@ _SPINNING = r"""
 | schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?|preempt_schedule\w*
 | context_switch
 """
+_DISPATCHING = r"""
+  process_(?:one_work|scheduled_works)|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
+| call_timer_fn|expire_timers|_*run_timers?\w*|run_timer_softirq|tasklet_\w*action\w*|rcu_do_batch|rcu_core\w*
+| _*napi_poll|net_[rt]x_action|process_backlog|_*netif_receive_skb\w*|deliver_\w*skb|_*handle_irq_event\w*
+| (?:__)?flush_smp_call_function_\w+|generic_smp_call_function_\w+|do_one_initcall|do_initcalls
+| _*vfs_(?:read|write|readv|writev|ioctl|iter_\w+|get_tree)|do_vfs_ioctl|ksys_\w+|new_sync_(?:read|write)
+| call_(?:read|write)_iter|do_iter_\w+|do_(?:loop_)?readv_writev|do_dentry_open|chrdev_open|misc_open
+| get_tree_\w+|mount_(?:bdev|fs|nodev|single|mtd)|legacy_get_tree|_*fput\w*|task_work_run
+| _*sock_(?:sendmsg|recvmsg|release|write_iter|read_iter)\w*|sock_close|sock_(?:do_)?ioctl|_+sys_\w+msg\w*
+| (?:do_sock|sock_common|__sys)_[gs]etsockopt|(?:rt|ge)n\w*_rcv_msg\w*|netlink_(?:rcv_skb|dump|unicast)
+| nfnetlink_rcv_\w+|exit_to_user\w+|do_notify_resume|do_signal|arch_do_signal\w*|get_signal
+"""
+"""What calls through a pointer: work, timers, soft and hard interrupts, files, sockets, file systems."""
 
 INLINED = Names(
     r"""
@@ -195,12 +217,14 @@ WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|la
 """Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
 MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
 """Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""
-PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS)
+PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"__schedule|schedule\w*|preempt_schedule\w*")
 """Functions through which a panic comes about, if it is not an allocation that failed."""
 WAITERS = Names(*_ANYWHERE, _LOCKS, _WAITING)
 """As above, for a task that sleeps: what makes it sleep is not to blame either."""
 STALLERS = Names(*_ANYWHERE, _LOCKS, _IDLING, _SPINNING)
 """As above, for a CPU that does not come back: where it idles or spins says little."""
+DISPATCHERS = Names(_ENTRY, _DISPATCHING)
+"""What is common to many operations: below it stands the one that a CPU was in."""
 IDLERS = Names(_IDLING)
 """Where a CPU without work is found."""
 ALLOCATORS = Names(*_ANYWHERE, _LOCKS, _ALLOCATING, r"_*k(?:mem|str)n?dup\w*|kvmemdup")

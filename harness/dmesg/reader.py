@@ -10,6 +10,7 @@ again.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import itertools
 import operator
@@ -20,9 +21,9 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, after_late_stamp, clean, read_lines, read_time, whole_lines
+from harness.dmesg.line import MAX_LINE, after_late_stamp, read_lines, read_time, whole_lines
 from harness.dmesg.report import MARKS, Lines, Report
-from harness.dmesg.rules import KTAP, RULES, WORDS
+from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
 from harness.words import Event, Kind
 
@@ -46,9 +47,11 @@ _PREFACE = 12
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, _CUT, _BOOT, _NMI, *MARKS)
-_OPENING_WORDS = len(WORDS) + 1
+_ALL_WORDS = (*WORDS, _CUT, *PART_WORDS, _BOOT, _NMI, *MARKS)
+_OPENING_WORDS = _ALL_WORDS.index(_BOOT)
 """The words before this one may open a report; those from it on matter only to a report that is open."""
+_PARTS = range(len(WORDS) + 1, _OPENING_WORDS)
+"""Words of parts of a report: they open one only where none is open."""
 _PLAIN_WORDS = _ALL_WORDS.index(_NMI)
 """The words from this one on may stand in any line of a report."""
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
@@ -212,11 +215,25 @@ def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     if KTAP.match(line) or line.startswith("---[ end "):
         return None
     for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
-        found = None if rule.needs_evidence else rule.pattern.search(line)
+        found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
         match = rule.pattern.match(line[found.start() :]) if found else None
         if match is not None:
             return dataclasses.replace(rule, needs_evidence=True), match
     return None
+
+
+class _Telling(enum.IntEnum):
+    """What the words of a line say of it: the more, the greater."""
+
+    NOT = 0
+    PART = 1
+    HEADLINE = 2
+
+
+_TELLING = [
+    _Telling.NOT if word >= _PLAIN_WORDS else _Telling.PART if word in _PARTS else _Telling.HEADLINE
+    for word in range(len(_ALL_WORDS))
+]
 
 
 @dataclass
@@ -258,27 +275,32 @@ class _Desk:
 
         `hits` are the words in the block, which begins at `origin`.
         """
-        whole = whole_lines(block)
-        text = clean(whole)
+        whole, text = whole_lines(block)
         if text is not whole:
             block, hits, origin = text, _SEARCH.find_matches_as_indexes(text), 0
         texts, callers = read_lines(text)
         count = len(texts)
         lines = Lines(texts, whole.split(b"\n"), list(range(number, number + count)))
         marked = iter(_marked_lines(block, hits, origin))
-        mark, telling = next(marked, (count, False))
+        mark, telling = next(marked, (count, _Telling.NOT))
         for caller, start, end in _runs(callers):
             while mark < end:
                 if start < mark:
                     self._plain(caller, lines, start, mark)
-                take = self._telling if telling else self._marked
+                take = self._telling if self._tells(telling, caller) else self._marked
                 take(caller, lines, mark)
                 start = mark + 1
-                mark, telling = next(marked, (count, False))
+                mark, telling = next(marked, (count, _Telling.NOT))
             if start < end:
                 self._plain(caller, lines, start, end)
         self._give_up_stale(number + count)
         return count
+
+    def _tells(self, telling: _Telling, caller: bytes | None) -> bool:
+        """Tell whether a line of this caller may begin something."""
+        if telling is _Telling.PART:
+            return self._owner(caller) not in self._open
+        return telling is _Telling.HEADLINE
 
     def _telling(self, caller: bytes | None, lines: Lines, at: int) -> None:
         """Take a line that may be a headline, or begin a boot."""
@@ -299,7 +321,7 @@ class _Desk:
             found = None
         elif found is None and not self._live(caller, lines.numbers[at]):
             found = _headline_within(text)
-        if found is not None:
+        if found is not None and not (found[0].is_part and self._owner(caller) in self._open):
             self._begin(*found, caller, lines, at)
         else:
             self._marked(caller, lines, at)
@@ -390,19 +412,19 @@ class _Desk:
             self._events.append(event)
 
 
-def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, bool]]:
-    """Give the indexes of the lines in which the hits are, and whether a headline may be there."""
-    found: list[tuple[int, bool]] = []
+def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, _Telling]]:
+    """Give the indexes of the lines in which the hits are, and what may be there."""
+    found: list[tuple[int, _Telling]] = []
     line, at, last = 0, 0, -1
     for word, start, _ in hits:
         line += block.count(b"\n", at, start - origin)
         at = start - origin
-        telling = word < _PLAIN_WORDS
+        telling = _TELLING[word]
         if line > last:
             found.append((line, telling))
             last = line
-        elif telling:
-            found[-1] = (line, True)
+        elif telling > found[-1][1]:
+            found[-1] = (line, telling)
     return found
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from harness.dmesg import stack
+from harness.dmesg.line import MAX_LINE
 from harness.dmesg.parts import PART
 from harness.dmesg.rules.rule import End, Rule
 from harness.words import Kind
@@ -88,8 +89,9 @@ class Report:
     _died: bool = False
     _kept: int = 1
     """Lines that belong to the report for sure: those after them do only if more of it follows."""
+    _measured: int = 1
+    """Lines of which `_size` is the number of bytes, and the headline."""
     _size: int = 0
-    """Bytes of the lines that are kept, but for the headline."""
     _strikes: int = 0
     """Foreign lines since the last that is kept."""
     _blank: int = 0
@@ -102,7 +104,7 @@ class Report:
 
     def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
-        if rule.minor:
+        if rule.minor and not self.rule.is_part:
             return True
         if self.rule.leads_to_die and rule.is_die and not self._died:
             self._died = True
@@ -216,17 +218,20 @@ class Report:
 
     def _keep(self, lines: Lines, start: int, end: int) -> None:
         """Take lines, and those before them that were in doubt, as far as there is room."""
-        mine = self.lines
-        mine.take(lines, start, end)
-        raw = mine.raw
-        self._size += sum(map(len, raw[self._kept :])) + len(raw) - self._kept
-        self._kept = len(raw)
+        self.lines.take(lines, start, end)
+        self._kept = len(self.lines.raw)
         self._strikes = self._blank = 0
-        if self._size > MAX_REPORT:
+        if self._kept > MAX_REPORT // (MAX_LINE + 1):
+            self._fit()
+
+    def _fit(self) -> None:
+        raw = self.lines.raw
+        self._size += sum(map(len, raw[self._measured :])) + self._kept - self._measured
+        while self._size > MAX_REPORT:
             self.cut = True
-            while self._size > MAX_REPORT:
-                self._kept -= 1
-                self._size -= len(raw[self._kept]) + 1
+            self._kept -= 1
+            self._size -= len(raw[self._kept]) + 1
+        self._measured = self._kept
 
     def close(self) -> None:
         """Give up the lines that are in doubt."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from harness.dmesg.machinery import INLINED, MACHINERY, Names
+from harness.dmesg.machinery import DISPATCHERS, INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
@@ -48,6 +48,10 @@ _POINTER = rf"""
 """
 _NAMING = re.compile(rf"{_POINTER}|{_FRAME}", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
+_SYSTEM_CALL = re.compile(
+    r"^(?:__(?:x64|ia32|arm64|s390x?|riscv|se|do)_(?:compat_)?|compat_)?(?:sys|SyS|SYSC)_"
+)
+"""What SYSCALL_DEFINE() makes of a system call's name, on one architecture or another."""
 _OFFSET = "+0x"
 _WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
 _PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d")
@@ -79,8 +83,15 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
 
     With `sure`, those are left out that the unwinder marked with `?`.
     """
-    found = [named for named, _, _ in _all_named(text[start:end], 0)]
-    return [named.function for named in found if not named.pointed and (named.sure or not sure)]
+    return frames_of(text[start:end].split("\n")[1:], sure=sure)
+
+
+def frames_of(lines: Iterable[str], *, sure: bool = False) -> list[str]:
+    """Do the same with lines that are apart already."""
+    with_offset = (line if _OFFSET in line else _with_offset(line) for line in lines)
+    heads = [head for head, offset, _ in [line.partition(_OFFSET) for line in with_offset] if offset]
+    found = [named for named in map(_named, heads) if named is not None]
+    return [function for function, certain, pointed in found if not pointed and (certain or not sure)]
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:
@@ -92,8 +103,7 @@ def pointers(text: str) -> Iterator[tuple[str, int]]:
 
 def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
     """Give all who are named after the line at `start`, whether a module is, and the place of the line."""
-    if ".c:" in text or ".h:" in text or ".S:" in text:
-        text = _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    text = _with_offset(text)
     line = text.find("\n", start)
     while line >= 0 and (at := text.find(_OFFSET, line)) >= 0:
         line = text.rfind("\n", line, at)
@@ -105,6 +115,13 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
             elif named.pointed:
                 yield named, False, line
         line = text.find("\n", at)
+
+
+def _with_offset(text: str) -> str:
+    """Put offsets in the place of files and lines, which a symboliser has put in theirs."""
+    if ".c:" in text or ".h:" in text or ".S:" in text:
+        return _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    return text
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -144,3 +161,23 @@ def guilty(
         elif pointed:
             machinery = machinery or name
     return machinery if trusted else doubted or machinery
+
+
+def operation(text: str, skip: Names, start: int = 0) -> str | None:
+    """Name the operation that a CPU was in, after the line at `start`; nothing where no dispatcher tells it.
+
+    A loop is interrupted anywhere, so its innermost function is chance; what was called through a pointer is
+    not: the work, the timer, the file's or the socket's function, else the system call. A module's frames are
+    few, and told by `guilty()`.
+    """
+    found: str | None = None
+    for (name, sure, pointed), own, _ in _all_named(text, start):
+        if (own and not INLINED.match(name)) or (pointed and found):
+            return None
+        if not sure:
+            continue
+        if found and DISPATCHERS.match(name):
+            return _SYSTEM_CALL.sub("sys_", found)
+        if not skip.match(name):
+            found = name
+    return None

@@ -3,7 +3,9 @@
 
 A header line is `event: LINE-END KIND/SUBTYPE [truncated]; FUNCTION; TITLE`, one for each event in order;
 none for a log without events. `about:` says where the log comes from. `sin:` and `tree:` name what was done
-to which kernel where the log was made by one of our own sins (`tests/sins`).
+to which kernel where the log was made by one of our own sins (`tests/sins`). `truth: LINE KIND[/SUBTYPE]
+[FUNCTION]` is what its author expects of the first event (`-` for no function; `none` for no event at all):
+it was written before the reader saw the log, and `--update` leaves it alone.
 """
 
 from __future__ import annotations

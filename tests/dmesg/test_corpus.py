@@ -20,6 +20,22 @@ def test_events_are_as_expected(case: corpus.Case, request: pytest.FixtureReques
     assert events == case.events
 
 
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.value("truth")], ids=lambda case: case.path.stem
+)
+def test_the_first_event_is_what_the_author_of_the_log_expects(case: corpus.Case) -> None:
+    events = parse(case.log)
+    if case.value("truth") == "none":
+        assert events == []
+        return
+    line, what, *functions = case.value("truth").split()
+    kind, _, subtype = what.partition("/")
+    event = events[0]
+    assert (event.line, event.kind) == (int(line), kind)
+    assert subtype in ("", event.subtype)
+    assert functions in ([], [event.function or "-"])
+
+
 @pytest.mark.parametrize("size", [1, 7, 100, 4096])
 def test_pieces_make_no_difference(size: int) -> None:
     for case in CASES[:: 12 if size < 100 else 3]:

@@ -55,6 +55,9 @@ CASES = [
     ),
     (machinery.WAITERS, "context_switch __schedule schedule __mutex_lock_common rtnl_lock guilty", "guilty"),
     (machinery.WAITERS, "__schedule schedule synchronize_rcu guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule jbd2_log_wait_commit guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule request_wait_answer guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule_timeout __wait_for_common kthread_stop guilty", "guilty"),
     # CPUs that do not come back.
     (machinery.STALLERS, "native_queued_spin_lock_slowpath do_raw_spin_lock _raw_spin_lock guilty", "guilty"),
     (machinery.STALLERS, "__sanitizer_cov_trace_pc guilty", "guilty"),
@@ -82,6 +85,45 @@ CASES = [
     (machinery.SLEEPERS, "dump_stack ___might_sleep __might_sleep mutex_lock_nested guilty", "guilty"),
     (machinery.SLEEPERS, "__might_resched __kmem_cache_alloc_node kmalloc_trace guilty", "guilty"),
     (machinery.SLEEPERS, "__schedule_bug __schedule schedule schedule_timeout msleep guilty", "guilty"),
+    # Helpers as each architecture and compiler names them.
+    *(
+        (machinery.MACHINERY, f"{helper} guilty", "guilty")
+        for helper in (
+            "refcount_sub_and_test __refcount_dec_and_test kref_put",
+            "__check_object_size.part.0 check_copy_size",
+            "strnlen_user sized_strscpy",
+            "hwasan_tag_mismatch __hwasan_tag_mismatch",
+            "__pi_memcpy",
+            "__pi_strcmp",
+            "memcpy_orig",
+            "memset_erms",
+            "mmiocpy",
+            "__arch_copy_to_user",
+            "arm_copy_from_user",
+            "fallback_scalar_usercopy __asm_copy_to_user",
+            "__copy_tofrom_user_base",
+            "rep_movs_alternative copy_user_generic raw_copy_to_user",
+            "iov_iter_copy_from_user_atomic",
+            "__rcu_read_unlock",
+            "warn_bogus_irq_restore raw_local_irq_restore",
+            "___bad_area_nosemaphore page_fault_oops exc_page_fault asm_exc_page_fault",
+            "do_page_fault do_mem_abort el1_abort el1h_64_sync_handler el1h_64_sync",
+            "kcsan_report_known_origin kcsan_setup_watchpoint __tsan_read8",
+        )
+    ),
+    (machinery.MACHINERY, "__list_del_entry_valid_or_report list_del_init guilty", "guilty"),
+    (machinery.MACHINERY, "debug_object_activate call_rcu guilty", "call_rcu"),
+    (
+        machinery.MACHINERY,
+        "do_raw_spin_lock _raw_spin_lock_irqsave __wake_up_common_lock x",
+        "__wake_up_common_lock",
+    ),
+    (machinery.WAITERS, "__schedule schedule __lock_sock lock_sock_nested guilty", "lock_sock_nested"),
+    (
+        machinery.ALLOCATORS,
+        "warn_alloc_failed __alloc_pages_nodemask cache_grow fallback_alloc ____cache_alloc_node guilty",
+        "guilty",
+    ),
     # Cut off before it came to the point.
     (machinery.MACHINERY, "dump_stack panic", None),
 ]
@@ -154,3 +196,33 @@ def test_a_helper_s_name_at_the_start_is_not_enough(name: str) -> None:
 def test_a_lock_that_warns_is_blamed_for_it() -> None:
     assert not machinery.WARNERS.match("__local_bh_enable_ip")
     assert machinery.WARNERS.match("refcount_warn_saturate")
+
+
+@pytest.mark.parametrize(
+    ("trace", "operation"),
+    [
+        ("copy_it look_it_up work_fn process_one_work worker_thread kthread ret_from_fork", "work_fn"),
+        ("again my_timer call_timer_fn __run_timers run_timer_softirq __do_softirq", "my_timer"),
+        ("again my_hrtimer __hrtimer_run_queues hrtimer_interrupt", "my_hrtimer"),
+        ("inner my_write vfs_write ksys_write do_syscall_64", "my_write"),
+        ("inner my_sendmsg ____sys_sendmsg ___sys_sendmsg __sys_sendmsg do_syscall_64", "my_sendmsg"),
+        ("inner my_doit rtnetlink_rcv_msg netlink_rcv_skb netlink_unicast", "my_doit"),
+        ("inner do_splice __x64_sys_splice do_syscall_64", "sys_splice"),
+        ("inner do_splice SyS_splice entry_SYSCALL_64_fastpath", "sys_splice"),
+        ("inner __arm64_sys_splice invoke_syscall.constprop.0 el0_svc_common", "sys_splice"),
+        ("_raw_spin_lock inner nobody_knows", None),
+        ("process_one_work worker_thread", "process_one_work"),
+    ],
+)
+def test_the_operation_that_a_stalled_cpu_was_in(trace: str, operation: str | None) -> None:
+    text = "head" + "".join(f"\n {name}+0x10/0x20" for name in trace.split())
+    assert stack.operation(text, machinery.STALLERS) == operation
+
+
+def test_an_operation_is_not_told_across_two_dumps_or_within_a_module() -> None:
+    two = (
+        "head\nRIP: 0010:here+0x1/0x2\n outer+0x1/0x2\nRIP: 0010:there+0x1/0x2\n f+0x1/0x2\n kthread+0x1/0x2"
+    )
+    assert stack.operation(two, machinery.STALLERS) is None
+    own = "head\n inner+0x1/0x2 [m]\n outer+0x1/0x2 [m]\n vfs_write+0x1/0x2"
+    assert stack.operation(own, machinery.STALLERS) is None

@@ -105,6 +105,7 @@ WHOLE: dict[str, Damage] = {
     ),
     "kmsg": _prefixed(_extended),
     "ktap": _prefixed(lambda number, stamp: b"# " + _whole(stamp)),
+    "ktap-no-stamp": _prefixed(lambda number, stamp: b"# "),
     "ci-clock": _prefixed(lambda number, stamp: b"2026-11-22T%s.123456Z %s" % (_clock(stamp), _whole(stamp))),
 }
 """What changes every line and takes nothing away: a reader that sees through it reads the same events."""

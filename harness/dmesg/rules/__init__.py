@@ -7,7 +7,17 @@ belong here: how lines are cut, unstamped and gathered into reports.
 
 import re
 
-from harness.dmesg.rules import checks, faults, locking, memory, percpu, sanitizers, stalls
+from harness.dmesg.rules import (
+    checks,
+    faults,
+    headless,
+    locking,
+    memory,
+    percpu,
+    sanitizers,
+    stalls,
+    traces,
+)
 from harness.dmesg.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -18,10 +28,14 @@ RULES: tuple[Rule, ...] = (
     *stalls.RULES,
     *faults.RULES,
     *checks.RULES,
+    *headless.RULES,
+    *traces.RULES,
 )
 
-WORDS: tuple[bytes, ...] = tuple(sorted({word for rule in RULES for word in rule.words}))
+WORDS = tuple(sorted({word for rule in RULES if not rule.is_part for word in rule.words}))
 """Every headline of a rule has one of these in it."""
+PART_WORDS = tuple(sorted({word for rule in RULES if rule.is_part for word in rule.words} - set(WORDS)))
+"""Every part of a report that may have lost its headline has one of these in it, or of the above."""
 
 KTAP = re.compile(r"\s*(?:# |ok \d|not ok \d|KTAP version|TAP version|1\.\.\d)")
 """A test's own report: `kunit_log()` and lib/test_*.c print it, with `BUG:` in the text as they please."""

@@ -101,7 +101,7 @@ RULES = (
     Rule(
         Kind.ATOMIC_SLEEP,
         re.compile(
-            r"BUG: (?:sleeping function called from i(?:nvalid|llegal) context"
+            r"BUG: (?:sleeping function called\b"
             r"|assuming (?:atomic|non migratable) context"
             r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
             r"|bad: scheduling from the idle thread!"

@@ -110,12 +110,17 @@ _OOPS_SORTS = (
 _SORT = re.compile("|".join(f"(?P<s{at}>{sort[0]})" for at, sort in enumerate(_OOPS_SORTS)))
 
 
+_REST = re.compile(r"\n(?:paging request|NULL pointer dereference|access to user memory) at ")
+"""The end of a headline that somebody else's line cut in two."""
+
+
 def _oops_sort(text: str) -> tuple[str, str]:
     """Sort by the headline, then by the die line, where `Unable to handle kernel access` says too little."""
     head = text.partition("\n")[0]
     count = text.find("[#", len(head))
     die = text[text.rfind("\n", 0, count) + 1 : count] if count >= 0 else ""
-    for line in (head, die[:200]):
+    rest = _REST.match(text, len(head))
+    for line in (head, rest[0] if rest else "", die[:200]):
         found = _SORT.search(line)
         if found and found.lastgroup:
             return _OOPS_SORTS[int(found.lastgroup[1:])][1:]
@@ -150,7 +155,7 @@ def _died(found: Found) -> Findings:
 
 
 def _panic(found: Found) -> Findings:
-    what = found.match["what"].strip()
+    what = (found.match["what"] or found.match["trusty"] or "").strip()
     lockup = re.match(r"Watchdog detected hard LOCKUP on cpu (\d+)", what)
     if lockup:
         function = stack.guilty(found.text)
@@ -167,7 +172,7 @@ def _panic(found: Found) -> Findings:
 _NAME = r"[A-Za-z_$.][\w.$]*"
 _WARNING = re.compile(
     rf"""
-    (?: WARNING:[ ](?:CPU:[ ](?P<cpu>\d+)[ ]PID:[ ](?P<pid>\d+)[ ]at[ ]
+    (?: WARNING:[ ](?:CPU:[ ](?P<cpu>\d+)(?:[ ]PID:[ ](?P<pid>\d+)[ ]at[ ]|[ ]?P?I?D?:?[ \d]*$)
       | (?:at[ ])?(?=[^\s:]+\.\w\w?:\d+(?:[ ]at[ ]|$)
                    | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
     | Badness[ ]at[ ]
@@ -184,7 +189,7 @@ _UNWINDER = re.compile(
     r"(?: at \S+ in (?P<comm>.{1,32}?):(?P<pid>\d+) has bad|.{0,60}? at (?P<name>[A-Za-z_$.][\w.$]*)\+0x)?"
 )
 _KERNEL_BUG = re.compile(
-    r"[Kk]ernel (?:BUG|bug) at (?:(?P<file>[^\s:]+):\d+!?|(?P<name>[A-Za-z_$.][\w.$]*)\+0x|\S)"
+    r"[Kk]ernel (?:BUG|bug) at(?: (?:(?P<file>[^\s:]+):\d+!?|(?P<name>[A-Za-z_$.][\w.$]*)\+0x|\S)|$)"
     r"|BUG: failure at (?P<f>\S+)"
 )
 _FAULT = re.compile(
@@ -196,7 +201,7 @@ _FAULT = re.compile(
     | (?:traps:[ ])?PANIC:[ ](?:double[ ]fault|early[ ]exception)
     | Bad[ ]mode[ ]in[ ].{1,40}[ ]handler[ ]detected
     | SError[ ]Interrupt[ ]on[ ]CPU\d | Unhandled[ ].{1,60}[ ]exception[ ]on[ ]CPU\d+,[ ]ESR
-    | Insufficient[ ]stack[ ]space[ ]to[ ]handle[ ]exception
+    | Insufficient[ ]stack[ ]space[ ]to[ ]handle[ ]exception | Kernel[ ]stack[ ]overflow(?:[ ]in[ ]process|\.)
     | (?:Data|Instruction)[ ]bus[ ]error,[ ]epc[ ]==
     """,
     re.VERBOSE,
@@ -225,6 +230,10 @@ _DIE = re.compile(
     re.VERBOSE,
 )
 """The line that counts the oopses of a boot, with a reason that no one else prints."""
+_COUNTLESS = re.compile(
+    r"(?:Oops: )?(?:general protection f|divide error\b|invalid opcode\b|stack segment\b|double fault\b)"
+)
+"""The same where the line was cut off before the count."""
 _ANY_DIE = re.compile(r"(?P<what>\S[^\[]{2,120}?)" + _COUNT)
 
 RULES = (
@@ -249,7 +258,7 @@ RULES = (
     Rule(
         Kind.BUG,
         _KERNEL_BUG,
-        (b"ernel BUG at ", b"ernel bug at ", b"BUG: failure at "),
+        (b"ernel BUG at", b"ernel bug at", b"BUG: failure at "),
         _kernel_bug,
         End.TRACE_MARK,
         leads_to_die=True,
@@ -261,6 +270,7 @@ RULES = (
             b"nable to handle ", b"NULL pointer dereference", b"BUG: User ", b"BUG: user ",
             b"stack guard page was hit", b"PANIC: double fault", b"PANIC: early exception", b"Bad mode in ",
             b"SError Interrupt", b" exception on CPU", b"Insufficient stack", b"bus error, epc",
+            b"Kernel stack overflow",
         ),
         _oops,
         End.TRACE_MARK,
@@ -282,11 +292,22 @@ RULES = (
         needs_evidence=True,
     ),
     Rule(Kind.OOPS, _DIE, (b"[#",), _died, End.TRACE_MARK, is_die=True),
+    Rule(
+        Kind.OOPS,
+        _COUNTLESS,
+        (b"general protection", b"divide error", b"invalid opcode", b"stack segment", b"double fault"),
+        _oops,
+        End.TRACE_MARK,
+        needs_evidence=True,
+    ),
     Rule(Kind.OOPS, _ANY_DIE, (b"[#",), _died, End.TRACE_MARK, is_die=True, needs_evidence=True),
     Rule(
         Kind.PANIC,
-        re.compile(r"Kernel panic - not syncing(?:: ?| - ?|$)(?P<what>.*)"),
-        (b"Kernel panic - not syncing",),
+        re.compile(
+            r"Kernel panic(?: - not s\w*(?:: ?| - ?|$)|: )(?P<what>.*)"
+            r"|trusty: panic(?: notifier)? \(.{1,40}\): (?P<trusty>.*)"
+        ),
+        (b"Kernel panic", b"trusty: panic"),
         _panic,
         End.TRACE_MARK,
         complete=lambda found: True,

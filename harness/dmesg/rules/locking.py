@@ -8,7 +8,6 @@ frame `[ INFO: ... ]` or `[ BUG: ... ]` where `WARNING: ` stands now.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +74,7 @@ _Blame = Callable[[LockdepModel, Found], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sort:
+class Sort:
     """One report of lockdep: the sentence of its headline, its title, which locks and whose function tell it.
 
     The locks of a `cyclic` one are its cycle. `whole` tells whether all was printed.
@@ -115,7 +114,7 @@ def _nobody(_model: LockdepModel) -> tuple[str, ...]:
 _RCU_PLACE = re.compile(r"^(?P<file>[\w./-]+):\d+ \S", re.MULTILINE)
 
 
-class _Rcu(_Sort):
+class _Rcu(Sort):
     """The sentence under the headline names place and check; the guilty frame is stable, its line is not."""
 
     def read(self, found: Found) -> Findings:
@@ -162,107 +161,78 @@ def gave_up(found: Found) -> Findings:
 
 
 _SORTS = (
-    _Sort(
+    Sort(
         "circular",
-        r"possible circular locking dependency detected",
+        r"possible circular lock",
         "possible circular locking",
         LockdepModel.circle,
         cyclic=True,
     ),
-    _Sort(
+    Sort(
         "recursive",
-        r"possible recursive locking detected",
+        r"possible recursive lock",
         "possible recursive locking",
         _recursive,
         cyclic=True,
     ),
-    _Sort(
+    Sort(
         "irq_inversion",
-        r"possible irq lock inversion dependency detected",
+        r"possible irq lock inversion",
         "possible irq lock inversion",
         LockdepModel.path,
         cyclic=True,
     ),
-    _Sort(
+    Sort(
         "irq_order",
-        r"[\w-]+-safe -> [\w-]+-unsafe lock order detected",
+        r"[\w-]+-safe -> [\w-]+-unsafe lock order",
         "irq-safe to irq-unsafe lock order",
         LockdepModel.path,
         cyclic=True,
     ),
-    _Sort("inconsistent_state", r"inconsistent lock state", "inconsistent lock state", _acquired),
-    _Sort("wait_context", r"[Ii]nvalid wait context", "invalid wait context", _acquired),
-    _Sort("unlock_balance", r"bad unlock balance detected", "bad unlock balance", _acquired),
-    _Sort("contention", r"bad contention detected", "bad contention", _acquired),
+    Sort("inconsistent_state", r"inconsistent lock state", "inconsistent lock state", _acquired),
+    Sort("wait_context", r"[Ii]nvalid wait context", "invalid wait context", _acquired),
+    Sort("unlock_balance", r"bad unlock balance", "bad unlock balance", _acquired),
+    Sort("contention", r"bad contention detected", "bad contention", _acquired),
     _Rcu("suspicious_rcu", r"suspicious (?:rcu_\w+\(\)|RCU) usage", "suspicious RCU usage", _nobody),
-    _Sort("lock_freed", r"held lock freed", "held lock freed", _acquired, _stopped),
-    _Sort(
+    Sort("lock_freed", r"held lock freed", "held lock freed", _acquired, _stopped),
+    Sort(
         "held_returning_to_user",
-        r"lock held when returning to user space",
+        r"lock held when returning",
         "lock held when returning to user space",
         _held,
         _holder,
         whole=lambda found: re.search(r"\n\s*#\d+: ", found.text) is not None,
     ),
-    _Sort(
+    Sort(
         "still_held",
         r"(?:.{1,32}/\d+ still has locks held|(?:.{1,32}/\d+, )?lock held at task exit)",
         "task still has locks held",
         _held,
         _holder,
     ),
-    _Sort("nested_not_taken", r"Nested lock was not taken", "nested lock was not taken", _nested),
-    _Sort(
+    Sort("nested_not_taken", r"Nested lock was not taken", "nested lock was not taken", _nested),
+    Sort(
         "rtmutex_deadlock",
         r"circular locking deadlock detected",
         "circular rtmutex deadlock",
         _nobody,
         _stopped,
     ),
-    _Sort("chain_key_collision", r"chain_key collision", "lockdep chain key collision", _nobody, _stopped),
-    _Sort(
+    Sort("chain_key_collision", r"chain_key collision", "lockdep chain key collision", _nobody, _stopped),
+    Sort(
         "non_static_key",
-        r"trying to register non-static key",
+        r"trying to register non-static",
         "lock with a non-static key",
         _nobody,
         _stopped,
         whole=lambda found: found.has_frames,
     ),
 )
-_BY_NAME = {sort.subtype: sort for sort in _SORTS}
+SORTS = {sort.subtype: sort for sort in _SORTS}
 
 
-def _sort(found: Found) -> _Sort:
-    return _BY_NAME[found.match.lastgroup or ""]
-
-
-_INSIDE = (
-    r"(?P<circular>.{1,32}/\d+ is trying to acquire lock:$)"
-    r"|(?P<irq_order>.{1,32}/\d+ \[HC.{1,40}\] is trying to acquire:$)"
-    r"|(?P<inconsistent_state>inconsistent \{[\w-]{4,24}\} -> \{[\w-]{4,24}\} usage)"
-    r"|(?P<irq_inversion>.{1,32}/\d+ just changed the state of lock:$)"
-    r"|(?P<wait_context>.{1,32}/\d+ is trying to lock:$)"
-    r"|(?P<unlock_balance>.{1,32}/\d+ is trying to release lock \()"
-    r"|(?P<lock_freed>.{1,32}/\d+ is freeing memory \S+, with a lock still held there!)"
-    r"|(?P<suspicious_rcu>[\w./-]{1,200}:\d+ suspicious rcu_\w+\(\) usage!)"
-    r"|(?P<non_static_key>[Tt]he code is fine but needs lockdep annotation)"
-)
-"""The first sentence below each headline: all there is where a log begins, or was damaged, in between."""
-_DEPENDS = re.compile(
-    r"^(?:which lock already depends on|the existing dependency chain|-> #\d)", re.MULTILINE
-)
-_NOT_NESTED = re.compile(r"^but this task is not holding:", re.MULTILINE)
-
-
-def _beheaded(found: Found) -> Findings:
-    """Read a report without its headline; two sentences are common to two reports each."""
-    sort = _sort(found)
-    if sort.subtype == "circular" and not _DEPENDS.search(found.text):
-        sort = _BY_NAME["recursive"]
-    elif sort.subtype == "wait_context" and _NOT_NESTED.search(found.text):
-        sort = _BY_NAME["nested_not_taken"]
-    findings = sort.read(Found(found.match, "\n" + found.text, found.before))
-    return dataclasses.replace(findings, truncated=True)
+def _sort(found: Found) -> Sort:
+    return SORTS[found.match.lastgroup or ""]
 
 
 RULES = (
@@ -305,29 +275,5 @@ RULES = (
         (b"BUG: MAX_", b"invalid subclass: ", b"has not been registered!"),
         gave_up,
         absorbs=re.compile(r"WARNING: .*lockdep\.c"),
-    ),
-    Rule(
-        Kind.LOCKDEP,
-        re.compile(_INSIDE),
-        (
-            b" is trying to acquire",
-            b"inconsistent {",
-            b" just changed the state of",
-            b" is trying to lock:",
-            b" is trying to release lock",
-            b"with a lock still held there",
-            b" suspicious rcu_",
-            b"needs lockdep annotation",
-        ),
-        _beheaded,
-        minor=True,
-        needs_evidence=True,
-    ),
-    Rule(
-        Kind.LOCKDEP,
-        re.compile(r"(?P<held_returning_to_user>.{1,32}/\d+ is leaving the kernel with locks still held!)"),
-        (b" with locks still held",),
-        _beheaded,
-        minor=True,
     ),
 )

@@ -84,7 +84,9 @@ class Rule:
     is followed by a line such as `Oops: 0002 [#1] SMP` (`is_die`) that belongs to the same event.
     `goes_on` matches a panic's headline below which the report's own trace stands, if it has had none.
     `needs_evidence` drops the report unless register or trace lines follow: for patterns that people also
-    print themselves. A `minor` headline inside another report of the same stream is a part of that report.
+    print themselves; `proof` drops it unless it holds. A `minor` headline inside another report of the same
+    stream is a part of that report, or what a WARN says before its own headline. `is_part` marks what is no
+    headline at all, but part of a report whose headline may be lost.
     """
 
     kind: Kind
@@ -98,6 +100,8 @@ class Rule:
     leads_to_die: bool = False
     needs_evidence: bool = False
     minor: bool = False
+    is_part: bool = False
+    proof: Callable[[Found], bool] = field(default=lambda found: True)
     complete: Callable[[Found], bool] = field(default=lambda found: found.has_frames)
     """Whether all that the kernel prints is there, where no end mark tells."""
 

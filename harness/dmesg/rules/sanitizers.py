@@ -37,13 +37,6 @@ def _kasan(found: Found) -> Findings:
     return _in_function(found, "KASAN", f" {access[1]}" if access else "")
 
 
-def _beheaded_kasan(found: Found) -> Findings:
-    """Read a report that lost its headline: what is wrong with the access is not known."""
-    function = stack.guilty(found.text)
-    title = f"KASAN: {found.match['access']}{where(function)}"
-    return Findings("", title, function, (function or "",), truncated=True)
-
-
 _IN_SLAB = re.compile(r"BUG .{1,80}: kasan: bad access detected")
 """Until 4.8, `object_err()` printed the object of a KASAN report, as if the cache had found it."""
 
@@ -81,11 +74,15 @@ _OLD_SORTS = (
 """Until 5.6 the headline was the same for all, and the line below it told the sort: the names since then."""
 
 
+def undefined(said: str) -> str:
+    """Give the name of a sort of undefined behaviour, by the line below the headline."""
+    return next((name for pattern, name in _OLD_SORTS if pattern.search(said)), "undefined-behaviour")
+
+
 def _ubsan(found: Found) -> Findings:
     what = found.match["what"]
     if what == "Undefined behaviour":
-        said = found.texts[1] if len(found.texts) > 1 else ""
-        what = next((name for pattern, name in _OLD_SORTS if pattern.search(said)), "undefined-behaviour")
+        what = undefined(found.texts[1] if len(found.texts) > 1 else "")
     function = stack.guilty(found.text, first=(found.match["name"],))
     place = found.match["file"] or ""
     end = where(function) or where(place)
@@ -101,7 +98,8 @@ def _named_place(text: str) -> str | None:
     return next((name for name in names if not ALLOCATORS.match(name)), None)
 
 
-def _leak(found: Found) -> Findings:
+def leak(found: Found) -> Findings:
+    """Read an object of kmemleak, which its allocator lost."""
     text = found.text.replace("\nkmemleak: ", "\n")
     function = stack.guilty(text, ALLOCATORS) or _named_place(text)
     return Findings(
@@ -114,32 +112,25 @@ _SYMBOL = r"(?P<name>[\w$.]+)(?:\+0x\S*)?"
 RULES = (
     Rule(
         Kind.KASAN,
-        re.compile(rf"BUG: KAS[Aa][Nn]: (?P<what>[\w -]{{1,60}}?)(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"),
-        (b"BUG: KASAN: ", b"BUG: KASan: "),
+        re.compile(
+            rf"BUG: (?:KAS[Aa][Nn]|AddressSanitizer): ?(?P<what>[\w -]{{0,60}}?)"
+            rf"(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"
+        ),
+        (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: "),
         _kasan,
         End.BANNER,
         _IN_SLAB,
     ),
-    # A part of the report above; alone where the beginning is lost.
-    Rule(
-        Kind.KASAN,
-        re.compile(r"(?P<access>Read|Write) of size \d+ at addr [0-9a-f]{8,16} by task .{1,32}/\d+$"),
-        (b" at addr ",),
-        _beheaded_kasan,
-        End.BANNER,
-        minor=True,
-        needs_evidence=True,
-    ),
     Rule(
         Kind.KMSAN,
-        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
         (b"BUG: KMSAN: ",),
         _kmsan,
         End.BANNER,
     ),
     Rule(
         Kind.KFENCE,
-        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?) in {_SYMBOL}"),
+        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
         (b"BUG: KFENCE: ",),
         _kfence,
         End.BANNER,
@@ -167,7 +158,7 @@ RULES = (
             r"BUG: memory leak$|(?:kmemleak: )?unreferenced object (?:\(percpu\) )?0x[0-9a-f]+ \(size \d+\):"
         ),
         (b"BUG: memory leak", b"unreferenced object "),
-        _leak,
+        leak,
         absorbs=re.compile(r"unreferenced object "),
         complete=lambda found: any("backtrace" in text for text in found.texts[:-1]),
     ),

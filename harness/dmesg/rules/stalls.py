@@ -43,8 +43,12 @@ def _sits(found: Found) -> str | None:
     """
     for name, start in stack.pointers(found.text):
         if not IDLERS.match(name):
-            return stack.guilty(found.text, STALLERS, start=start)
-    return stack.guilty(found.text, STALLERS)
+            return _busy(found.text, start)
+    return _busy(found.text, 0)
+
+
+def _busy(text: str, start: int) -> str | None:
+    return stack.operation(text, STALLERS, start) or stack.guilty(text, STALLERS, start=start)
 
 
 def _soft(found: Found) -> Findings:
@@ -102,9 +106,9 @@ RULES = (
         Kind.HUNG_TASK,
         re.compile(
             r"INFO: task (?P<comm>.{1,32}?):(?P<pid>\d+) "
-            r"(?:blocked(?P<io> in I/O wait)? for more than|can't die for more than) \d+ seconds"
+            r"(?:blocked(?P<io> in I/O wait)? for\b|can't die for\b)"
         ),
-        (b" blocked for more than ", b" blocked in I/O wait for", b" can't die for more than "),
+        (b" blocked for", b" blocked in I/O wait for", b" can't die for"),
         _hung,
     ),
     Rule(
@@ -133,10 +137,10 @@ RULES = (
     Rule(
         Kind.RCU_STALL,
         re.compile(
-            r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected "
-            r"(?:(?:expedited )?stalls?(?:\?| on|,)|CPU (?:\d+ )?stalls?)"
+            r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected"
+            r"(?: (?:expedited )?stalls?(?:\?| on|,)| CPU (?:\d+ )?stalls?|[ \w]{0,24}$)"
         ),
-        (b"detected stall", b"detected expedited stall", b"INFO: RCU detected CPU"),
+        (b"INFO: rcu_", b"INFO: RCU detected"),
         _rcu,
         absorbs=re.compile(r"(?:rcu: )?INFO: (?:rcu_\w+|RCU) (?:self-)?detected (?:expedited )?stall"),
     ),
