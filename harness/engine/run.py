@@ -96,8 +96,9 @@ class Engine:
         queue: asyncio.Queue[TrialJob] = asyncio.Queue()
         for job in jobs:
             queue.put_nowait(job)
-        wide = max((job.workload.cpus for job in jobs if job.workload.alone), default=1)
-        number = max(1, min(self._plan.guests, (os.cpu_count() or 1) // wide))
+        number = self._plan.guests
+        if alone := [job.workload.cpus for job in jobs if job.workload.alone]:
+            number = max(1, min(number, (os.cpu_count() or 1) // max(alone)))
         async with self._guests(number, queue, accelerator) as guests:
             await _until_done(queue, guests)
 
