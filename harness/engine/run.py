@@ -23,7 +23,7 @@ from harness.machine import choose_accelerator
 from harness.plan import Plan, save
 from harness.report.codec import read_trial, trial_to_dict, write_json
 from harness.report.progress import Progress
-from harness.report.results import Results, VariantReport, results_to_dict
+from harness.report.results import Origin, Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
@@ -72,10 +72,7 @@ class Engine:
         with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
         self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
-        places = [
-            (variant, workload) for variant in prepared.variants for workload in prepared.cells[variant]
-        ]
-        results = self._judge(prepared, accelerator, places)
+        results = self._judge(prepared, accelerator, prepared.places())
         write_json(self._out / "results.json", results_to_dict(results))
         return results
 
@@ -116,9 +113,11 @@ class Engine:
         reference = prepared.workloads[workload].must_fail_on
         needed = [variant, *([reference] if reference in prepared.variants else [])]
         jobs: dict[str, TrialJob] = {}
-        for source in [prepared.source_of(name) for name in needed]:
+        for name in needed:
+            source = prepared.source_of(name)
             if source.kernel is None and source.first_error is None:
                 await build(prepared, source, self._out / "builds" / source.name, self._progress)
+                source = prepared.source_of(name)
             controlled = any(trial.control and trial.workload == workload for trial in self._trials)
             planned = self._jobs(prepared, source, with_controls=not controlled and not jobs)
             jobs |= {job.name: job for job in planned if job.workload.name == workload}
@@ -162,10 +161,16 @@ class Engine:
         )
         self._progress.planned(len(prepared.sources), trials, len(guests))
         with_controls = True
+        queued: set[str] = set()
         for source in prepared.sources:
-            await build(prepared, source, self._out / "builds" / source.name, self._progress)
+            name = source.name
+            await build(prepared, source, self._out / "builds" / name, self._progress)
             _raise_if_failed(guests)
-            for job in self._jobs(prepared, source, with_controls=with_controls):
+            # Where the image is another one's, that one's trials are there already.
+            for job in self._jobs(prepared, prepared.source_of(name), with_controls=with_controls):
+                if job.name in queued:
+                    continue
+                queued.add(job.name)
                 if job.workload.alone:
                     last.append(job)
                 else:
@@ -226,7 +231,7 @@ class Engine:
     ) -> Results:
         """Judge the cells at these places: variant and workload."""
         controls = {trial.workload: trial for trial in self._trials if trial.control}
-        names = dict.fromkeys(variant for variant, _ in places)
+        wanted = {variant for variant, _ in places} | set(prepared.omissions)
         tree = prepared.tree
         cells = [self._cell(prepared, *place) for place in places]
         return Results(
@@ -239,11 +244,17 @@ class Engine:
             accelerator=accelerator,
             toolchain=toolchain_versions() | guest_packages(prepared.workloads.values(), self._cache),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
-            variants=[_variant_report(prepared, name) for name in prepared.variants if name in names],
+            variants=[_variant_report(prepared, name) for name in prepared.variants if name in wanted],
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved={name: self._proved(prepared, name) for name in prepared.workloads},
             cells=cells,
-            notes=[*prepared.notes, *self._notes(), *disagreements(cells), *_without_reference(prepared)],
+            notes=[
+                *prepared.notes,
+                *prepared.identical(),
+                *self._notes(),
+                *disagreements(cells),
+                *_without_reference(prepared),
+            ],
             seconds=self._seconds,
         )
 
@@ -283,6 +294,7 @@ class Engine:
             prepared.expectations(variant).get(workload),
             unproved=self._unproved(prepared, workload),
             build_failure=source.first_error,
+            must_pass=variant not in prepared.parts,
         )
 
     @contextmanager
@@ -306,7 +318,17 @@ def _variant_report(prepared: Prepared, name: str) -> VariantReport:
         same_as=source.name if source.name != name else None,
         kernel=source.kernel,
         first_error=source.first_error,
+        origin=_origin(prepared, name),
+        warnings=prepared.warnings.get(name, ()),
     )
+
+
+def _origin(prepared: Prepared, name: str) -> Origin | None:
+    """Return the mail that a series under review came by."""
+    for one in prepared.candidates:
+        if one.label == name and one.applied is not None and one.applied.series.message_id:
+            return Origin(one.applied.series.message_id, one.applied.series.subject)
+    return None
 
 
 def _seed(seed: int, name: str) -> int:
