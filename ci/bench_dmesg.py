@@ -30,9 +30,10 @@ CLEAN_SIZE, DENSE_SIZE, PIECE = 64 << 20, 8 << 20, 1 << 20
 WORD = b"BUG"
 
 
-def clean_log(size: int) -> bytes:
-    """Repeat the corpus' logs without events: what real kernels print while they boot."""
-    boots = b"".join(case.log for case in corpus.cases() if not case.events)
+def clean_log(size: int, *, traces: bool) -> bytes:
+    """Repeat the corpus' boots without events: what real kernels print, with traces on demand or without."""
+    logs = [case.log for case in corpus.cases() if not case.events and b"Linux version " in case.log]
+    boots = b"".join(log for log in logs if (b"Call Trace:" in log) is traces)
     return boots * (size // len(boots))
 
 
@@ -151,10 +152,11 @@ def bench(name: str, log: bytes) -> None:
 
 def main() -> None:
     """Bench what the corpus gives, and the logs that were named."""
-    clean = clean_log(CLEAN_SIZE)
+    clean = clean_log(CLEAN_SIZE, traces=False)
     bench("clean", clean)
     bench("clean, time only", re.sub(rb"(?m)^(\[ *\d+\.\d+\])\[ *[TC]\d+\]", rb"\1", clean))
     bench("clean, no stamps", re.sub(rb"(?m)^\[ *\d+\.\d+\]\[ *[TC]\d+\] ", b"", clean))
+    bench("clean, traces on demand", clean_log(DENSE_SIZE, traces=True))
     bench("dense", dense_log(DENSE_SIZE))
     for name in sys.argv[1:]:
         bench(Path(name).name[-26:], Path(name).read_bytes())

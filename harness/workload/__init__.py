@@ -17,6 +17,7 @@ from harness.workload.exhaust import EXHAUST
 from harness.workload.probe import MODULE
 from harness.workload.reclaim_audit import RECLAIM_AUDIT
 from harness.workload.reclaim_inversion import RECLAIM_INVERSION
+from harness.workload.reclaim_recursion import RECLAIM_RECURSION
 from harness.workload.refill import ATOMIC_REFILL
 from harness.workload.scan import ISCSI_SCAN, ISCSI_SCAN_NEWEST, ISCSI_SCAN_NO_FLUSHER, SCSI_SCAN
 from harness.workload.storm import STORM
@@ -30,6 +31,7 @@ _ALL: tuple[Workload, ...] = (
     RECLAIM_AUDIT,
     ATOMIC_REFILL,
     STORM,
+    RECLAIM_RECURSION,
     SCSI_SCAN,
     ISCSI_SCAN,
     ISCSI_SCAN_NO_FLUSHER,

@@ -43,6 +43,7 @@ static const struct pp_workload *const workloads[] = {
 	&pp_reclaim_audit,
 	&pp_atomic_refill,
 	&pp_storm,
+	&pp_reclaim_recursion,
 	&pp_scan,
 };
 

@@ -47,6 +47,7 @@ extern const struct pp_workload pp_exhaust;
 extern const struct pp_workload pp_reclaim_audit;
 extern const struct pp_workload pp_atomic_refill;
 extern const struct pp_workload pp_storm;
+extern const struct pp_workload pp_reclaim_recursion;
 extern const struct pp_workload pp_scan;
 
 /* result.c: the result file, and KTAP on the console. */
@@ -141,12 +142,19 @@ void pp_watch_stop(void);
 void pp_watch_on_create(void (*hook)(void));
 void pp_watch_report(void);
 
-/* reclaim.c: two locks that reclaim takes, and how lockdep came to know it. */
+/*
+ * reclaim.c: two locks that reclaim takes, how lockdep came to know it, and memory that is so short
+ * that reclaim is entered again and again.
+ */
 extern struct mutex pp_taught_lock;
 extern struct mutex pp_shrinker_lock;
 
 void pp_teach_reclaim_lock(void);
 int pp_reclaim_through_shrinker(void);
+int pp_hoard_start(void (*on_scan)(gfp_t gfp));
+unsigned long pp_hoarded(void);
+void pp_hoard_more(void);
+void pp_hoard_stop(void);
 
 /* stand_in.c: a mutex of ours that is misused the way pcpu_alloc_mutex must not be. */
 extern struct mutex pp_stand_in_mutex;

@@ -16,6 +16,12 @@
 /* Large blocks first: they fill the memory in no time. Only single pages enter direct reclaim. */
 #define BLOCK_ORDER 9
 #define HOARD_FLAGS (__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
+/*
+ * Who watches scans gets many: each gives back no more than reclaim is content with, and little is
+ * said to be there, of which do_shrink_slab() in mm/shrinker.c makes one scan.
+ */
+#define FEW SWAP_CLUSTER_MAX
+#define LITTLE 128UL
 
 /* Taken under reclaim by annotation alone. */
 DEFINE_MUTEX(pp_taught_lock);
@@ -28,6 +34,7 @@ static LIST_HEAD(blocks);
 static unsigned long hoarded;
 static struct task_struct *reclaimer;
 static unsigned long scans_direct, scans_other;
+static void (*scan_hook)(gfp_t gfp);
 
 void pp_teach_reclaim_lock(void)
 {
@@ -47,7 +54,9 @@ static void take_page(struct page *page)
 
 static unsigned long hoard_count(struct shrinker *shrinker, struct shrink_control *control)
 {
-	return READ_ONCE(hoarded);
+	unsigned long there = READ_ONCE(hoarded);
+
+	return scan_hook ? min(there, LITTLE) : there;
 }
 
 /*
@@ -57,18 +66,22 @@ static unsigned long hoard_count(struct shrinker *shrinker, struct shrink_contro
  */
 static unsigned long hoard_scan(struct shrinker *shrinker, struct shrink_control *control)
 {
+	unsigned long freed = 0, wanted = control->nr_to_scan;
 	struct page *page, *next;
-	unsigned long freed = 0;
 
 	if (current_is_kswapd())
 		return SHRINK_STOP;
+	if (scan_hook) {
+		scan_hook(control->gfp_mask);
+		wanted = min(wanted, FEW);
+	}
 	mutex_lock(&pp_shrinker_lock);
 	if (current == reclaimer)
 		scans_direct++;
 	else
 		scans_other++;
 	list_for_each_entry_safe(page, next, &hoard, lru) {
-		if (freed == control->nr_to_scan)
+		if (freed == wanted)
 			break;
 		list_del(&page->lru);
 		hoarded--;
@@ -116,15 +129,35 @@ static void remove_shrinker(void)
 }
 #endif
 
-static bool release_block(void)
+static struct page *take_block(void)
 {
 	struct page *page = list_first_entry_or_null(&blocks, struct page, lru);
 
-	if (!page)
-		return false;
-	list_del(&page->lru);
-	__free_pages(page, BLOCK_ORDER);
-	return true;
+	if (page)
+		list_del(&page->lru);
+	return page;
+}
+
+static bool release_block(void)
+{
+	struct page *page = take_block();
+
+	if (page)
+		__free_pages(page, BLOCK_ORDER);
+	return page;
+}
+
+/* Let the shrinker give back what the blocks hold as well. */
+static void split_blocks(void)
+{
+	struct page *page;
+	unsigned int i;
+
+	while ((page = take_block())) {
+		split_page(page, BLOCK_ORDER);
+		for (i = 0; i < 1 << BLOCK_ORDER; i++)
+			take_page(page + i);
+	}
 }
 
 /*
@@ -163,6 +196,50 @@ static void release_hoard(void)
 }
 
 /**
+ * pp_hoard_start - make memory so short that whoever needs much enters direct reclaim
+ * @on_scan: called whenever direct reclaim, of whatever task, asks our shrinker for pages, with
+ *           the flags of that reclaim and no lock of ours held. NULL for nothing: then the
+ *           shrinker has only a few pages to give
+ *
+ * Return: 0, or a negative errno if the shrinker could not be registered.
+ */
+int pp_hoard_start(void (*on_scan)(gfp_t gfp))
+{
+	int error;
+
+	reclaimer = current;
+	scan_hook = on_scan;
+	error = add_shrinker();
+	if (error)
+		return error;
+	hoard_until_reclaim();
+	if (on_scan)
+		split_blocks();
+	return 0;
+}
+
+/* Pages that the shrinker can give. */
+unsigned long pp_hoarded(void)
+{
+	return READ_ONCE(hoarded);
+}
+
+/* Take another page, with full reclaim. */
+void pp_hoard_more(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL | HOARD_FLAGS);
+
+	if (page)
+		take_page(page);
+}
+
+void pp_hoard_stop(void)
+{
+	release_hoard();
+	remove_shrinker();
+}
+
+/**
  * pp_reclaim_through_shrinker - make reclaim take pp_shrinker_lock
  *
  * Fills the memory until an allocation of this task enters direct reclaim and that calls our
@@ -172,15 +249,11 @@ static void release_hoard(void)
  */
 int pp_reclaim_through_shrinker(void)
 {
-	int error;
+	int error = pp_hoard_start(NULL);
 
-	reclaimer = current;
-	error = add_shrinker();
 	if (error)
 		return error;
-	hoard_until_reclaim();
-	release_hoard();
-	remove_shrinker();
+	pp_hoard_stop();
 	pp_counter(scans_direct, "shrinker_scans_direct");
 	pp_counter(scans_other, "shrinker_scans_other");
 	pp_witness("shrinker_called", scans_direct);

@@ -8,7 +8,8 @@ from harness.variants.goal import goals
 from harness.words import Outcome
 
 SCANS = {"scsi-scan", "iscsi-scan"}
-WORKLOADS = {"reclaim-inversion", "constrained-holder", "exhaust", "reclaim-audit", "atomic-refill", "storm"}
+ON_THE_PAGE = {"reclaim-inversion", "constrained-holder", "exhaust", "atomic-refill", "storm"}
+WORKLOADS = {*ON_THE_PAGE, "reclaim-audit", "reclaim-recursion"}
 
 SCANNED = {
     "scope-atomic": {*SCANS, "iscsi-scan-no-flusher", "iscsi-scan-newest"},
@@ -35,7 +36,9 @@ def test_every_variant_says_what_to_expect_and_why(name: str) -> None:
         assert bool(expectation.evidence) is (expectation.outcome is Outcome.FAIL)
         assert set(expectation.evidence) <= {
             "lockdep/circular:pcpu_alloc_mutex",
+            "lockdep/recursive:pcpu_alloc_mutex",
             "measured/may_recurse",
+            "measured/mutex_recursion",
             "measured/refused_in_scope",
             "measured/devices_lost",
             "measured/scan_refused",
@@ -47,7 +50,7 @@ def test_what_the_design_page_measured() -> None:
         (variant.name, workload): expectation.evidence
         for variant in catalogue().values()
         for workload, expectation in variant.expects.items()
-        if expectation.outcome is Outcome.FAIL and workload in WORKLOADS - {"reclaim-audit"}
+        if expectation.outcome is Outcome.FAIL and workload in ON_THE_PAGE
     }
     circular, refused = ("lockdep/circular:pcpu_alloc_mutex",), ("measured/refused_in_scope",)
     assert fails == {

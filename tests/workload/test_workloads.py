@@ -65,6 +65,7 @@ def test_their_names_are_their_keys():
         "reclaim-audit",
         "atomic-refill",
         "storm",
+        "reclaim-recursion",
         "scsi-scan",
         "iscsi-scan",
         "iscsi-scan-no-flusher",

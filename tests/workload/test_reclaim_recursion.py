@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""reclaim-recursion against a guest that answers with what the module really wrote on a kernel."""
+
+import re
+
+from harness.verdict import judge_trial
+from harness.words import Ending, Outcome
+from harness.workload import workloads
+from tests.workload.test_workloads import FakeGuest, observe, recorded
+
+WORKLOAD = workloads()["reclaim-recursion"]
+SLOW_PATH = rb"counter slow_path_(nofs|noio)_scope_"
+
+
+async def judged(text):
+    return judge_trial(
+        await observe(WORKLOAD.name, FakeGuest(text)),
+        [],
+        Ending.POWEROFF,
+        required=WORKLOAD.witnesses,
+        supporting=WORKLOAD.supporting,
+        precluded=WORKLOAD.precluded,
+    )
+
+
+def without_recursion(text, what):
+    """Return what the module would have written had `what` become of the shrinker's calls."""
+    text = re.sub(SLOW_PATH + rb"(calls|stuck|declined) \d+", rb"counter slow_path_\1_scope_\2 0", text)
+    text = re.sub(
+        SLOW_PATH + what.encode() + rb" 0", rb"counter slow_path_\1_scope_" + what.encode() + b" 1", text
+    )
+    return text.replace(b"witness lockdep_alive_after 0", b"witness lockdep_alive_after 1")
+
+
+async def test_a_call_that_waits_for_its_own_task_is_the_failure():
+    judgement = await judged(recorded("reclaim-recursion"))
+    assert judgement.outcome is Outcome.FAIL
+    assert judgement.evidence == ("measured/mutex_recursion",)
+    assert judgement.missing == ()
+    assert any("NOIO-scope allocations of a shrinker" in reason for reason in judgement.reasons)
+
+
+async def test_a_shrinker_that_was_served_or_told_to_stay_out_passes():
+    for what in ("calls", "declined"):
+        text = without_recursion(recorded("reclaim-recursion"), what)
+        assert (await judged(text)).outcome is Outcome.PASS
+
+
+async def test_what_the_shrinker_was_told_is_noted():
+    guest = FakeGuest(without_recursion(recorded("reclaim-recursion"), "declined"))
+    notes = (await observe(WORKLOAD.name, guest)).notes
+    assert notes[0].startswith("reclaim entered under pcpu_alloc_mutex asked the shrinker")
+    assert notes[1].startswith("1 times it did so without __GFP_FS and __GFP_IO")
+
+
+async def test_a_shrinker_that_was_never_asked_under_the_mutex_proves_nothing():
+    text = without_recursion(recorded("reclaim-recursion"), "declined")
+    text = text.replace(b"witness reclaim_in_slow_path 1", b"witness reclaim_in_slow_path 0")
+    judgement = await judged(text)
+    assert judgement.outcome is Outcome.INCONCLUSIVE
+    assert judgement.reasons == ("witness missing: reclaim_in_slow_path",)
+
+
+async def test_refusals_of_callers_that_may_not_wait_are_noted():
+    text = without_recursion(recorded("reclaim-recursion"), "calls")
+    text = re.sub(SLOW_PATH + rb"failures 0", rb"counter slow_path_\1_scope_failures 2", text)
+    observation = await observe(WORKLOAD.name, FakeGuest(text))
+    assert observation.failures == ()
+    assert observation.notes[-1] == "4 allocations of the shrinker were refused"
