@@ -45,13 +45,16 @@ from harness.engine import (
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, duration, load, setting
 from harness.report.callers import print_audit
-from harness.report.codec import write_text
+from harness.report.codec import write_json, write_text
+from harness.report.comparison import Comparison
 from harness.report.formats import Format, render
 from harness.report.progress import progress
+from harness.report.results import Results
 from harness.report.stored import read_run
 from harness.report.terminal import print_results
 from harness.source import open_tree
-from harness.variants import ALLOCATORS, AS_IS, catalogue
+from harness.source.series import anchored
+from harness.variants import ALLOCATORS, AS_IS, Candidate, catalogue
 from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
 from harness.workload import MODULE, workloads
 
@@ -60,8 +63,10 @@ _PIECE = 1 << 20
 """Bytes of a log that are read at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
-  0   every cell is as expected; nothing was found; `report` told the run; `replay` saw the same again
-  1   a cell is not as expected; `parse` found events; `audit-callers` found __GFP_NOFAIL
+  0   every cell is as expected; `review`: every series passed; nothing was found; `report` told the run;
+      `replay` saw the same again
+  1   a cell is not as expected; `review`: a series failed, breaks a build or proved nothing; `parse` found
+      events; `audit-callers` found __GFP_NOFAIL
   2   the command, the plan, the tree, a patch or a run's folder is wrong
   3   the machine or the harness failed
   4   a kernel or the module does not build (`build` and `boot`)
@@ -81,6 +86,9 @@ def _plan(args: argparse.Namespace) -> Plan:
         "tree": args.tree,
         "debian_mirror": args.debian_mirror,
         "variants": _names(getattr(args, "variants", None)),
+        "candidates": tuple(map(_candidate, getattr(args, "candidates", ()))) or None,
+        "each_patch": getattr(args, "each_patch", False) or None,
+        "trust_source": getattr(args, "trust_source", False) or None,
         "workloads": _names(getattr(args, "workloads", None)),
         "trials": getattr(args, "trials", None),
         "until": getattr(args, "until", None),
@@ -106,6 +114,10 @@ def _duration(text: str) -> int:
         return duration(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _candidate(spec: str) -> str:
+    return spec if spec in catalogue() else anchored(spec)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -149,10 +161,32 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
             plan = dataclasses.replace(plan, seed=secrets.randbits(32))
         shown.say(f"the run's folder is {out}")
         engine = Engine(plan, out, cache_folder(), shown)
-        results = _until_interrupted(engine.run(*engine.prepare()))
-    print_results(results, console)
+        prepared, accelerator = engine.prepare()
+        results = _until_interrupted(engine.run(prepared, accelerator))
+        good, compared = _compared(results, prepared.candidates)
+        if compared is not None:
+            write_json(out / "comparison.json", dataclasses.asdict(compared))
+    print_results(results, console, compared)
     console.print(f"\neverything is in {out}", highlight=False, soft_wrap=True)
-    return ExitCode.OK if results.as_expected else ExitCode.UNEXPECTED
+    return ExitCode.OK if good else ExitCode.UNEXPECTED
+
+
+def _compared(results: Results, candidates: Sequence[Candidate]) -> tuple[bool, Comparison | None]:
+    """Return whether a run found all as it should be, and what it says of the series under review."""
+    if not candidates:
+        return results.as_expected, None
+    # scipy takes a second to import, for which other commands should not wait.
+    from harness.review import compare, is_good
+
+    return is_good(results, candidates), compare(results, candidates)
+
+
+def _review(args: argparse.Namespace, console: Console) -> ExitCode:
+    if not (args.candidates or args.resume):
+        raise UserError(
+            "review needs a series: an mbox, a folder, a range, a message-id or a built-in variant"
+        )
+    return _run(args, console)
 
 
 def _resumed(plan: Plan, kept: Plan, out: Path) -> Plan:
@@ -311,7 +345,7 @@ def _report(args: argparse.Namespace, console: Console) -> ExitCode:
         known = [variant.name for variant in run.results.variants]
         run = dataclasses.replace(run, results=run.results.only(choose("variant of this run", names, known)))
     if args.format == Format.TERMINAL and args.out is None:
-        print_results(run.results, console)
+        print_results(run.results, console, run.comparison)
         return ExitCode.OK
     text = render(run, Format(args.format), SourceLines(cache_folder(), run.results.tree["source_id"]))
     if args.out is None:
@@ -404,15 +438,39 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variants", metavar="A,B", help="default: every built-in variant that the tree allows"
     )
+    _add_workloads(parser)
+
+
+def _add_workloads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workloads", metavar="A,B", help="default: all but those that run only when they are named"
     )
 
 
+def _add_review_options(review: argparse.ArgumentParser) -> None:
+    review.add_argument(
+        "candidates",
+        nargs="*",
+        metavar="SERIES",
+        help="an mbox, a folder of patches or a quilt series (@vN behind it chooses a version), REPO@A..B, a "
+        "ref, a message-id or URL of an archive, or a built-in variant",
+    )
+    review.add_argument(
+        "--each-patch",
+        action="store_true",
+        help="also judge every prefix of each series, and each series without one patch after the other",
+    )
+    review.add_argument(
+        "--trust-source",
+        action="store_true",
+        help="let the makefiles of other people's series run where there is no sandbox (bubblewrap) for them",
+    )
+    _add_plan_options(review)
+    _add_workloads(review)
+    _add_run_options(review)
+
+
 def _add_run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
-    _add_plan_options(run)
-    _add_selection(run)
     run.add_argument(
         "--trials",
         type=int,
@@ -511,7 +569,16 @@ def _parser() -> argparse.ArgumentParser:
     run = command(
         "run", _run, "build every variant, run every workload on it, and print the matrix of verdicts"
     )
+    run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
+    _add_plan_options(run)
+    _add_selection(run)
     _add_run_options(run)
+    review = command(
+        "review",
+        _review,
+        "say what series of patches do: beside each other, patch by patch, beside the tree",
+    )
+    _add_review_options(review)
     build_ = command("build", _build, "build the kernels of variants and print where they are")
     _add_plan_options(build_)
     _add_selection(build_)
@@ -557,7 +624,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.do(args, console))
     except KeyboardInterrupt:
-        hint = "; finished trials are kept, go on with run --resume" if args.command == "run" else ""
+        kept = args.command in ("run", "review")
+        hint = "; finished trials are kept, go on with run --resume" if kept else ""
         print(f"percpu-harness: interrupted{hint}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except HarnessError as error:

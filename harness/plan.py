@@ -35,10 +35,16 @@ class Plan:
     for each run), `jobs` are guests at a time (0: one per CPU), `memory` what they may have together, in MiB
     (0: by what is available), `kconfig` further fragments (names or files), `accelerator` None: find out.
     `parameters` changes those of workloads, by workload and name.
+
+    `candidates` make the run a review of these series, in place of `variants`; `each_patch` judges their
+    parts too, and `trust_source` lets makefiles of other people run where there is no sandbox for them.
     """
 
     tree: str = DEFAULT_TREE
     variants: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    each_patch: bool = False
+    trust_source: bool = False
     workloads: tuple[str, ...] = ()
     trials: int = 0
     until: float | None = None
@@ -69,7 +75,11 @@ class Plan:
             raise UserError(f"jobs = {self.jobs}: give 0 for one guest per CPU, or a positive number")
         if self.memory < 0:
             raise UserError(f"memory = {self.memory}: give MiB, or 0 to go by what is available")
-        for name in ("variants", "workloads"):
+        if self.candidates and self.variants:
+            raise UserError("a plan has variants or candidates: a review chooses its other variants itself")
+        if self.each_patch and not self.candidates:
+            raise UserError("each_patch = true: there is no series to take apart, name some as candidates")
+        for name in ("variants", "candidates", "workloads"):
             values = getattr(self, name)
             twice = {value for value in values if values.count(value) > 1}
             if twice:
@@ -93,6 +103,12 @@ def _strings(key: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise UserError(f"the plan's '{key}' must be a list of strings, not {value!r}")
+
+
+def _truth(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise UserError(f"the plan's '{key}' must be true or false, not {value!r}")
 
 
 def _of_type(key: str, value: object, wanted: type[str] | type[int]) -> str | int:
@@ -122,8 +138,10 @@ def _tables(key: str, value: object) -> dict[str, dict[str, int | str]]:
 def _convert(key: str, value: object) -> object:
     if key == "parameters":
         return _tables(key, value)
-    if key in ("variants", "workloads", "kconfig"):
+    if key in ("variants", "candidates", "workloads", "kconfig"):
         return _strings(key, value)
+    if key in ("each_patch", "trust_source"):
+        return _truth(key, value)
     if key in ("trials", "jobs", "cold_every", "seed", "seconds", "memory"):
         return _of_type(key, value, int)
     if key == "until":

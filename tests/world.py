@@ -80,7 +80,11 @@ class World:
             name: SimpleNamespace(name=name, summary="", expects={"exhaust": expected, "storm": expected})
             for name, expected in expects.items()
         }
-        commit = {name: SimpleNamespace(commit="c", source_id="s", contained=False) for name in expects}
+        ids = {GOOD: "good", TWIN: "good", BAD: "bad"}
+        commit = {
+            name: SimpleNamespace(commit="c", source_id=source_id, contained=False)
+            for name, source_id in ids.items()
+        }
         workload = {
             name: SimpleNamespace(
                 name=name,

@@ -14,6 +14,7 @@ from harness.build.order import order
 from harness.build.progress import BuildProgress
 from harness.build.sandbox import Sandbox, find_sandbox
 from harness.build.toolchain import toolchain_versions
+from harness.build.warnings import read_warnings
 
 __all__ = [
     "BuildProgress",
@@ -24,5 +25,6 @@ __all__ = [
     "find_sandbox",
     "has_debug_info",
     "order",
+    "read_warnings",
     "toolchain_versions",
 ]

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from harness.build.progress import BuildProgress, Listener, silent
 from harness.build.sandbox import Sandbox
 from harness.build.steps import Steps
 from harness.build.toolchain import fingerprint
+from harness.build.warnings import WarningsNote
 from harness.lock import locked_patiently
 from harness.words import InfraError, Kernel, UserError
 
@@ -169,8 +171,10 @@ class Builder:
         key = self._key(source_id, log)
         kernel = self._kernels.lookup(key)
         if kernel is None:
-            steps.expect(self._source, self._changed(commit))
-            self._compile(make, commit)
+            changed = self._changed(commit)
+            steps.expect(self._source, changed)
+            with self._warnings(log, commit):
+                self._compile(make, commit)
             kernel = self._kernels.store(self._finished(key, source_id, log, time.monotonic() - started))
         self._kernels.remember(self._shortcut(source_id, self._recipe), key)
         return kernel
@@ -208,6 +212,22 @@ class Builder:
         """Return the files that changed since the last build here that was complete, None when none was."""
         built = _Note(self._folder / "built").commit("")
         return changed_files(self._tree.repo, built, commit) if built else None
+
+    @contextmanager
+    def _warnings(self, log: Path, commit: str) -> Iterator[None]:
+        """Have the log end with the warnings of the whole kernel, of which a build compiles only a part."""
+        note = WarningsNote(self._folder / "warnings", (f"{self._source}/", f"{self._folder}/"))
+        before = note.open(anew=not (self._out / "vmlinux").exists())
+        changed = changed_files(self._tree.repo, before, commit) if before else []
+        start = log.stat().st_size
+        try:
+            yield
+        finally:
+            with log.open("rb") as file:
+                file.seek(start)
+                told = file.read().decode(errors="replace")
+            with log.open("a") as file:
+                file.writelines(f"{line}\n" for line in note.close(told, commit, changed))
 
     def _compile(self, make: Make, commit: str) -> None:
         built = _Note(self._folder / "built")

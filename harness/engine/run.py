@@ -25,7 +25,7 @@ from harness.machine import choose_accelerator
 from harness.plan import Plan, save
 from harness.report.codec import read_trial, trial_to_dict, write_json
 from harness.report.progress import Progress
-from harness.report.results import Results, VariantReport, results_to_dict
+from harness.report.results import Origin, Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
@@ -71,10 +71,7 @@ class Engine:
         with self._timed("work"):
             await self._build_and_try(prepared, accelerator)
         self._seconds["total"] = self._seconds["prepare"] + self._seconds.pop("work")
-        places = [
-            (variant, workload) for variant in prepared.variants for workload in prepared.cells[variant]
-        ]
-        results = self._judge(prepared, accelerator, places)
+        results = self._judge(prepared, accelerator, prepared.places())
         write_json(self._out / "results.json", results_to_dict(results))
         return results
 
@@ -102,8 +99,9 @@ class Engine:
         for quota in quotas:
             agenda.add(quota)
         agenda.close()
-        wide = max((quota.workload.cpus for quota in quotas if quota.workload.alone), default=1)
-        number = max(1, min(self._crowd(prepared), (os.cpu_count() or 1) // wide))
+        number = self._crowd(prepared)
+        if alone := [quota.workload.cpus for quota in quotas if quota.workload.alone]:
+            number = max(1, min(number, (os.cpu_count() or 1) // max(alone)))
         async with self._guests(number, agenda, accelerator) as guests:
             await asyncio.gather(*guests)
 
@@ -118,9 +116,11 @@ class Engine:
         reference = prepared.workloads[workload].must_fail_on
         needed = [variant, *([reference] if reference in prepared.variants else [])]
         wanted: dict[tuple[str, bool], Quota] = {}
-        for source in [prepared.source_of(name) for name in needed]:
+        for name in needed:
+            source = prepared.source_of(name)
             if source.kernel is None and source.first_error is None:
                 await build(prepared, source, self._out / "builds" / source.name, self._progress)
+                source = prepared.source_of(name)
             controlled = any(trial.control and trial.workload == workload for trial in self._trials)
             for quota in self._quotas(prepared).of(source, with_controls=not controlled and not wanted):
                 if quota.workload.name == workload:
@@ -172,10 +172,18 @@ class Engine:
         fixed = not (self._plan.until or self._plan.seconds)
         self._progress.planned(len(prepared.sources), trials if fixed else None, len(guests))
         with_controls = True
+        queued: set[tuple[str, str, bool]] = set()
         for source in prepared.sources:
-            await build(prepared, source, self._out / "builds" / source.name, self._progress)
+            name = source.name
+            await build(prepared, source, self._out / "builds" / name, self._progress)
             _raise_if_failed(guests)
-            for quota in quotas.of(source, with_controls=with_controls):
+            # Where the image is another one's, that one's trials are there already.
+            tried = prepared.source_of(name)
+            for quota in quotas.of(tried, with_controls=with_controls):
+                place = (tried.name, quota.workload.name, quota.control)
+                if place in queued:
+                    continue
+                queued.add(place)
                 if quota.workload.alone:
                     last.append(quota)
                 else:
@@ -217,7 +225,7 @@ class Engine:
     ) -> Results:
         """Judge the cells at these places: variant and workload."""
         controls = {trial.workload: trial for trial in self._trials if trial.control}
-        names = dict.fromkeys(variant for variant, _ in places)
+        wanted = {variant for variant, _ in places} | set(prepared.omissions)
         tree = prepared.tree
         cells = [self._cell(prepared, *place) for place in places]
         return Results(
@@ -230,11 +238,17 @@ class Engine:
             accelerator=accelerator,
             toolchain=toolchain_versions() | guest_packages(prepared.workloads.values(), self._cache),
             plan={key: value for key, value in dataclasses.asdict(self._plan).items() if value is not None},
-            variants=[_variant_report(prepared, name) for name in prepared.variants if name in names],
+            variants=[_variant_report(prepared, name) for name in prepared.variants if name in wanted],
             controls=[controls[name] for name in prepared.workloads if name in controls],
             controls_proved={name: self._proved(prepared, name) for name in prepared.workloads},
             cells=cells,
-            notes=[*prepared.notes, *self._notes(), *disagreements(cells), *_without_reference(prepared)],
+            notes=[
+                *prepared.notes,
+                *prepared.identical(),
+                *self._notes(),
+                *disagreements(cells),
+                *_without_reference(prepared),
+            ],
             seconds=self._seconds,
         )
 
@@ -275,6 +289,7 @@ class Engine:
             unproved=self._unproved(prepared, workload),
             build_failure=source.first_error,
             until=self._plan.until,
+            must_pass=variant not in prepared.parts,
         )
 
     @contextmanager
@@ -298,7 +313,17 @@ def _variant_report(prepared: Prepared, name: str) -> VariantReport:
         same_as=source.name if source.name != name else None,
         kernel=source.kernel,
         first_error=source.first_error,
+        origin=_origin(prepared, name),
+        warnings=prepared.warnings.get(name, ()),
     )
+
+
+def _origin(prepared: Prepared, name: str) -> Origin | None:
+    """Return the mail that a series under review came by."""
+    for one in prepared.candidates:
+        if one.label == name and one.applied is not None and one.applied.series.message_id:
+            return Origin(one.applied.series.message_id, one.applied.series.subject)
+    return None
 
 
 def _without_reference(prepared: Prepared) -> list[str]:

@@ -4,30 +4,37 @@
 from __future__ import annotations
 
 import asyncio
+import filecmp
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.build import Builder, BuildProgress, order
+from harness.build import Builder, BuildProgress, find_sandbox, order, read_warnings
 from harness.data import data_dir
 from harness.engine.files import guest_files
+from harness.engine.lineup import LineUp, expectations, line_up
 from harness.plan import Plan, choose
 from harness.report.progress import Progress
 from harness.source import Tree, open_tree
-from harness.variants import AS_IS, Variant, VariantCommit, catalogue, materialise, tree_stage
+from harness.variants import Candidate, Variant, VariantCommit, catalogue, tree_stage
 from harness.words import BuildError, Expectation, Kernel, UserError
 from harness.workload import Workload, workloads
 
 
 @dataclass(slots=True)
 class Source:
-    """One distinct source: the variants that have it, and what its build left."""
+    """One distinct source: the variants that have it, and what its build left.
+
+    `foreign` says that its makefiles must not run outside of a sandbox. A source whose image turns out to be
+    that of another one, bit by bit, gives its names to that one and is empty then.
+    """
 
     names: list[str]
     commit: str
     source_id: str
+    foreign: bool = False
     kernel: Kernel | None = None
     first_error: str | None = None
 
@@ -42,7 +49,9 @@ class Prepared:
     """What a plan comes to on this tree, before anything is built.
 
     `sources` stand in the order of building. `cells` names the workloads of each variant, `files` what each
-    workload needs in the guest, by the path there.
+    workload needs in the guest, by the path there. `candidates` are what is under review; of `parts` (bases
+    and incomplete series) nobody claims that they pass, and `omissions` among them need not even build.
+    `shut_in` builds foreign sources. Builds fill in the `warnings` of the variants.
     """
 
     tree: Tree
@@ -55,6 +64,11 @@ class Prepared:
     notes: Sequence[str]
     cells: Mapping[str, Sequence[str]]
     files: Mapping[str, Mapping[str, Path]]
+    candidates: Sequence[Candidate] = ()
+    parts: Collection[str] = ()
+    shut_in: Builder | None = None
+    omissions: Collection[str] = ()
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def source_of(self, variant: str) -> Source:
         """Return the source that a variant has."""
@@ -65,15 +79,29 @@ class Prepared:
         wanted = {name for variant in source.names for name in self.cells[variant]}
         return [workload for name, workload in self.workloads.items() if name in wanted]
 
+    def places(self) -> list[tuple[str, str]]:
+        """Return the cells, variant and workload, of all but series that do not build without a patch."""
+        return [
+            (variant, workload)
+            for variant in self.variants
+            for workload in self.cells[variant]
+            if variant not in self.omissions or self.source_of(variant).first_error is None
+        ]
+
+    def builder_of(self, source: Source) -> Builder:
+        """Return what builds a source."""
+        return self.shut_in if self.shut_in is not None and source.foreign else self.builder
+
+    def identical(self) -> Iterator[str]:
+        """Say in a sentence of which variants the image came to be the same although their sources differ."""
+        for name, made in self.commits.items():
+            source = self.source_of(name)
+            if made.source_id != source.source_id:
+                yield f"the kernel of {name} is bit-identical to that of {source.name}: it was run once"
+
     def expectations(self, variant: str) -> Mapping[str, Expectation]:
         """Return what history says of a variant; the unpatched tree behaves like the stage it stands at."""
-        return _expectations(self.variants[variant], self.stage)
-
-
-def _expectations(variant: Variant, stage: str | None) -> Mapping[str, Expectation]:
-    if variant.name != AS_IS:
-        return variant.expects
-    return catalogue()[stage].expects if stage else {}
+        return expectations(self.variants[variant], self.stage)
 
 
 def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
@@ -86,13 +114,15 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     choose("variant", plan.variants, catalogue())
     fragments = _fragments(plan, chosen)
     tree = open_tree(plan.tree, cache, mirror=plan.debian_mirror, say=progress.say)
-    commits, notes = _materialise(plan, tree, progress)
-    builder = Builder(tree, cache, fragments, data_dir("images") / "module")
     stage = tree_stage(tree)
-    cells = {name: _cells(plan, name, stage, chosen) for name in commits}
-    commits = {name: made for name, made in commits.items() if cells[name]}
-    used = {name for names in cells.values() for name in names}
+    lined = line_up(plan, tree, stage, chosen, cache, progress.say)
+    used = {name for names in lined.cells.values() for name in names}
     chosen = {name: workload for name, workload in chosen.items() if name in used}
+    sources = _distinct(lined)
+    sandbox = find_sandbox(trusted=plan.trust_source) if any(one.foreign for one in sources) else None
+    module = data_dir("images") / "module"
+    builder = Builder(tree, cache, fragments, module)
+    shut_in = Builder(tree, cache, fragments, module, sandbox=sandbox) if sandbox else None
     files = {
         name: guest_files(workload, cache, plan.debian_mirror, progress.say)
         for name, workload in chosen.items()
@@ -100,14 +130,18 @@ def prepare(plan: Plan, cache: Path, progress: Progress) -> Prepared:
     return Prepared(
         tree=tree,
         stage=stage,
-        variants={name: catalogue()[name] for name in commits},
-        commits=commits,
-        sources=_in_order(tree, _distinct(commits), builder),
+        variants=lined.variants,
+        commits=lined.commits,
+        sources=_in_order(tree, sources, builder, shut_in),
         workloads=chosen,
         builder=builder,
-        notes=notes,
-        cells=cells,
+        notes=lined.notes,
+        cells=lined.cells,
         files=files,
+        candidates=lined.candidates,
+        parts=lined.parts,
+        shut_in=shut_in,
+        omissions=lined.omissions,
     )
 
 
@@ -120,16 +154,6 @@ def planned_workloads(plan: Plan) -> dict[str, Workload]:
         for name in choose("workload", plan.workloads, known)
         if plan.workloads or not known[name].on_demand
     }
-
-
-def _cells(plan: Plan, variant: str, stage: str | None, chosen: Mapping[str, Workload]) -> list[str]:
-    """Return the workloads of a variant; costly ones only where both are named or history knows of it."""
-    expected = _expectations(catalogue()[variant], stage)
-    return [
-        name
-        for name, workload in chosen.items()
-        if not workload.costly or name in expected or (plan.variants and name in plan.workloads)
-    ]
 
 
 def _fragments(plan: Plan, chosen: Mapping[str, Workload]) -> list[Path]:
@@ -147,49 +171,41 @@ def _fragments(plan: Plan, chosen: Mapping[str, Workload]) -> list[Path]:
     return files
 
 
-def _materialise(plan: Plan, tree: Tree, progress: Progress) -> tuple[dict[str, VariantCommit], list[str]]:
-    """Make a commit of each variant. One that was not asked for by name and cannot be made is only noted."""
-    known = catalogue()
-    commits: dict[str, VariantCommit] = {}
-    notes: list[str] = []
-    for name in choose("variant", plan.variants, known):
-        try:
-            commits[name] = materialise(tree, known[name])
-        except UserError as error:
-            if plan.variants:
-                raise
-            notes.append(f"{name} is left out: {error}")
-            progress.say(notes[-1])
-            continue
-        if commits[name].contained and name != AS_IS:
-            notes.append(f"{tree.name} already contains {name}")
-    return commits, notes
-
-
-def _distinct(commits: Mapping[str, VariantCommit]) -> list[Source]:
-    """Group variants of equal source."""
+def _distinct(lined: LineUp) -> list[Source]:
+    """Group variants of equal source; one that a trusted variant has is trusted, whoever sent it."""
     sources: dict[str, Source] = {}
-    for name, made in commits.items():
-        source = sources.setdefault(made.source_id, Source([], made.commit, made.source_id))
+    for name, made in lined.commits.items():
+        source = sources.setdefault(
+            made.source_id, Source([], made.commit, made.source_id, foreign=name in lined.foreign)
+        )
         source.names.append(name)
+        source.foreign = source.foreign and name in lined.foreign
+    for source in sources.values():
+        source.names.sort(key=lambda name: name in lined.parts)
     return list(sources.values())
 
 
-def _in_order(tree: Tree, sources: Sequence[Source], builder: Builder) -> list[Source]:
+def _in_order(
+    tree: Tree, sources: Sequence[Source], builder: Builder, shut_in: Builder | None
+) -> list[Source]:
     """Put what needs no build first, so that guests work meanwhile, and then what rebuilds least."""
     commits = order(tree, [source.commit for source in sources])
-    return sorted(
-        sources,
-        key=lambda source: (builder.cached(source.source_id) is None, commits.index(source.commit)),
-    )
+
+    def key(source: Source) -> tuple[bool, bool, int]:
+        own = shut_in if shut_in is not None and source.foreign else builder
+        return own.cached(source.source_id) is None, source.foreign, commits.index(source.commit)
+
+    return sorted(sources, key=key)
 
 
 async def build(prepared: Prepared, source: Source, folder: Path, progress: Progress) -> None:
     """Build a source's kernel, or take it from the cache; one that does not build leaves its first error
     line.
 
-    `folder` gets the build log and the final config.
+    `folder` gets the build log and the final config. Where the image is that of another source, bit by bit,
+    that one takes over the names.
     """
+    builder = prepared.builder_of(source)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
 
     def told(step: BuildProgress) -> None:
@@ -198,15 +214,34 @@ async def build(prepared: Prepared, source: Source, folder: Path, progress: Prog
     started = time.monotonic()
     try:
         source.kernel = await asyncio.to_thread(
-            prepared.builder.build, source.commit, source.source_id, folder / "build.log", told
+            builder.build, source.commit, source.source_id, folder / "build.log", told
         )
+        _take_warnings(prepared, source, folder)
     except asyncio.CancelledError:
-        prepared.builder.stop()
+        builder.stop()
         raise
     except BuildError as error:
         source.first_error = error.first_error
+        _take_warnings(prepared, source, folder)
         progress.built(source.name, time.monotonic() - started, f"does not build: {error.first_error}")
         return
     shutil.copyfile(source.kernel.config, folder / "config")
     note = "taken from the cache" if source.kernel.reused else "built"
     progress.built(source.name, time.monotonic() - started, note)
+    for other in prepared.sources:
+        if other is not source and other.kernel and _identical(other.kernel, source.kernel):
+            progress.say(f"the kernel of {source.name} is bit-identical to that of {other.name}")
+            other.names += source.names
+            source.names.clear()
+            break
+
+
+def _take_warnings(prepared: Prepared, source: Source, folder: Path) -> None:
+    prepared.warnings.update(dict.fromkeys(source.names, read_warnings(folder / "build.log")))
+
+
+def _identical(one: Kernel, other: Kernel) -> bool:
+    """Tell whether guests could not tell two kernels apart."""
+    return one.build_id == other.build_id and all(
+        filecmp.cmp(*pair, shallow=False) for pair in ((one.image, other.image), (one.module, other.module))
+    )

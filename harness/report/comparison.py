@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two variants side by side, as reports show them: what was found by whoever compared them, told and linked.
+"""What a review found, as reports show it: series patch by patch, and variants side by side, told and linked.
 
 `comparison.json` in a run's folder holds one `Comparison`, with the fields of the classes here as keys.
 """
@@ -42,6 +42,18 @@ class Contrast:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long one kind of caller waited under one workload, in words: `share` of the calls took less."""
+
+    workload: str
+    caller: str
+    share: str
+    left: str
+    right: str
+    shift: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the range-diff, and the behaviour that it causes; empty where none was seen."""
 
@@ -51,14 +63,51 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two variants of one run. `conclusion` is for a reader who reads nothing else."""
+class Pair:
+    """Two variants of one run, side by side. `remark` says what cannot be told of the changes."""
 
     left: str
     right: str
-    conclusion: tuple[Statement, ...]
     contrasts: tuple[Contrast, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     changes: tuple[Change, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One patch of a series. `identity` is its patch-id, `build` what building up to it came to.
+
+    `effects` say what it changed, `need` whether the series does without it; both are empty where the parts
+    of the series were not tried.
+    """
+
+    number: int
+    title: str
+    identity: str
+    build: str
+    effects: tuple[Statement, ...] = ()
+    need: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A series under review: what it is, where it was put, and its patches."""
+
+    name: str
+    title: str
+    base: str
+    identity: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a review found. `conclusion` is for a reader who reads nothing else."""
+
+    conclusion: tuple[Statement, ...]
+    examined: tuple[Examined, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
 
 def comparison_from_dict(raw: Mapping[str, Any]) -> Comparison:
@@ -67,15 +116,12 @@ def comparison_from_dict(raw: Mapping[str, Any]) -> Comparison:
     `KeyError` or `TypeError` when it is something else.
     """
     return Comparison(
-        left=str(raw["left"]),
-        right=str(raw["right"]),
         conclusion=_statements(raw["conclusion"]),
-        contrasts=tuple(
-            Contrast(**{**item, "meaning": _statement(item["meaning"])}) for item in raw["contrasts"]
+        examined=tuple(
+            Examined(**{**item, "steps": tuple(_step(step) for step in item["steps"])})
+            for item in raw["examined"]
         ),
-        changes=tuple(
-            Change(**{**item, "behaviour": _statements(item["behaviour"])}) for item in raw["changes"]
-        ),
+        pairs=tuple(_pair(item) for item in raw["pairs"]),
     )
 
 
@@ -87,6 +133,22 @@ def read_comparison(path: Path) -> Comparison | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{path} is damaged: make the comparison again, or remove it") from None
+
+
+def _pair(raw: Mapping[str, Any]) -> Pair:
+    contrasts = tuple(
+        Contrast(**{**item, "meaning": _statement(item["meaning"])}) for item in raw["contrasts"]
+    )
+    waiting = tuple(Waiting(**item) for item in raw["waiting"])
+    changes = tuple(
+        Change(**{**item, "behaviour": _statements(item["behaviour"])}) for item in raw["changes"]
+    )
+    return Pair(**{**raw, "contrasts": contrasts, "waiting": waiting, "changes": changes})
+
+
+def _step(raw: Mapping[str, Any]) -> Step:
+    need = _statement(raw["need"]) if raw["need"] else None
+    return Step(**{**raw, "effects": _statements(raw["effects"]), "need": need})
 
 
 def _statements(raw: Sequence[Mapping[str, Any]]) -> tuple[Statement, ...]:

@@ -14,7 +14,6 @@ from harness.report.html import html
 from harness.report.junit import junit
 from harness.report.ktap import ktap
 from harness.report.mail import mail
-from harness.report.results import Results
 from harness.report.stacks import Decoder
 from harness.report.stored import StoredRun
 from harness.report.terminal import print_results
@@ -31,21 +30,21 @@ class Format(enum.StrEnum):
     B4 = "b4"
 
 
-def _terminal(results: Results) -> str:
+def _terminal(run: StoredRun) -> str:
     stream = io.StringIO()
-    print_results(results, Console(file=stream))
+    print_results(run.results, Console(file=stream), run.comparison)
     return stream.getvalue()
 
 
-_WRITERS: dict[Format, Callable[[Results], str]] = {
+_WRITERS: dict[Format, Callable[[StoredRun], str]] = {
     Format.TERMINAL: _terminal,
-    Format.JUNIT: junit,
-    Format.KTAP: ktap,
-    Format.MAIL: mail,
-    Format.B4: b4,
+    Format.JUNIT: lambda run: junit(run.results),
+    Format.KTAP: lambda run: ktap(run.results),
+    Format.MAIL: lambda run: mail(run.results, run.comparison),
+    Format.B4: lambda run: b4(run.results),
 }
 
 
 def render(run: StoredRun, form: Format, decoder: Decoder) -> str:
     """Return the text of a report. `decoder` finds the source lines of stacks for those that show them."""
-    return html(run, decoder) if form is Format.HTML else _WRITERS[form](run.results)
+    return html(run, decoder) if form is Format.HTML else _WRITERS[form](run)

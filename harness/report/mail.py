@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from harness.report.comparison import Comparison
 from harness.report.finding import notes, of_cell
 from harness.report.reproduce import command
 from harness.report.results import Origin, Results, VariantReport
+from harness.report.reviewed import at_length, in_short
 from harness.report.text import one_line
 from harness.words import Cell, Outcome
 
@@ -18,12 +20,12 @@ _WIDTH = 72
 _BODY = SMTP.clone(linesep="\n", max_line_length=_WIDTH, cte_type="8bit", utf8=True)
 
 
-def mail(results: Results) -> str:
-    """Return the mail.
+def mail(results: Results, comparison: Comparison | None = None) -> str:
+    """Return the mail; what a review found stands first in it.
 
     It has the header of a reply only when one series of the run came by mail; else it is the body alone.
     """
-    body = "\n".join(_body(results)) + "\n"
+    body = "\n".join([*_review(comparison), *_body(results)]) + "\n"
     origins = {variant.origin for variant in results.variants if variant.origin}
     if len(origins) != 1:
         return body
@@ -46,6 +48,17 @@ def _wrap(text: str, first: str = "", rest: str | None = None) -> list[str]:
     return textwrap.wrap(
         one_line(text), _WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
     )
+
+
+def _review(comparison: Comparison | None) -> Iterator[str]:
+    if comparison is None:
+        return
+    for sentence in in_short(comparison):
+        yield from _wrap(sentence)
+        yield ""
+    for depth, text in at_length(comparison):
+        yield from _wrap(text, f"{'  ' * depth}{'- ' if depth else ''}", "  " * (depth + 1))
+    yield ""
 
 
 def _body(results: Results) -> Iterator[str]:

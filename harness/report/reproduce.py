@@ -19,9 +19,11 @@ def command(
     Without names it is the whole run; what the plan left open stays open.
     """
     plan = results.plan
+    candidates = _strings(plan.get("candidates"))
     options: dict[str, object] = {
         "tree": results.tree["spec"],
-        "variants": ",".join(variants or _strings(plan.get("variants"))),
+        # A review chooses its variants itself.
+        "variants": "" if candidates else ",".join(variants or _strings(plan.get("variants"))),
         "workloads": ",".join(workloads or _strings(plan.get("workloads"))),
         "trials": trials or plan.get("trials"),
         "until": plan.get("until"),
@@ -30,7 +32,8 @@ def command(
         "seed": plan.get("seed"),
         "accelerator": plan.get("accelerator"),
     }
-    words = [["percpu-harness", "run"]]
+    words = [["percpu-harness", "review", *candidates]] if candidates else [["percpu-harness", "run"]]
+    words += [[f"--{name.replace('_', '-')}"] for name in ("each_patch", "trust_source") if plan.get(name)]
     words += [[f"--{name}", str(value)] for name, value in options.items() if value not in (None, "")]
     words += [["--kconfig", name] for name in _strings(plan.get("kconfig"))]
     return _BREAK.join(shlex.join(part) for part in words)

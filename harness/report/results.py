@@ -61,7 +61,7 @@ class VariantReport:
     """One variant as it was built. `kernel` is None when it did not build; then `first_error` says why.
 
     `same_as` names the variant whose kernel and trials it shares because their sources are equal; `origin` is
-    known of a series that came by mail.
+    known of a series that came by mail, `warnings` are those of the whole build, without line numbers.
     """
 
     name: str
@@ -73,6 +73,7 @@ class VariantReport:
     kernel: KernelFacts | None
     first_error: str | None = None
     origin: Origin | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ def _variant(variant: VariantReport) -> dict[str, Any]:
         "built": kernel is not None,
         "first_error": variant.first_error,
         "origin": dataclasses.asdict(variant.origin) if variant.origin else None,
+        "warnings": list(variant.warnings),
         "kernel": None
         if kernel is None
         else {

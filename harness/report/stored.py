@@ -149,6 +149,7 @@ def _variant(raw: Mapping[str, Any]) -> VariantReport:
         kernel=StoredKernel(**raw["kernel"]) if raw["kernel"] else None,
         first_error=raw["first_error"],
         origin=Origin(**raw["origin"]) if raw.get("origin") else None,
+        warnings=raw.get("warnings", ()),
     )
 
 

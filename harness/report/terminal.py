@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.report.comparison import Comparison
 from harness.report.finding import rate, tallies, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
+from harness.report.reviewed import at_length, in_short
 from harness.report.text import visible
 from harness.words import Cell, Outcome, Trial
 
@@ -152,12 +154,19 @@ def _notes(results: Results) -> Iterator[str]:
             yield from _paths(said[0][1])
 
 
-def print_results(results: Results, console: Console) -> None:
-    """Print the whole story: what was run on what, the matrix, why, and the notes."""
+def _review(comparison: Comparison) -> Iterator[str]:
+    yield "\nReview:"
+    yield from (f"{'  ' * (depth + 1)}{text}" for depth, text in at_length(comparison))
+    yield "\nIn short:"
+    yield from (f"  {sentence}" for sentence in in_short(comparison))
+
+
+def print_results(results: Results, console: Console, comparison: Comparison | None = None) -> None:
+    """Print the whole story: what was run on what, the matrix, why, the notes, and what a review found."""
     console = console if console.width >= _MIN_WIDTH else Console(file=console.file, width=_MIN_WIDTH)
 
     def say(text: str) -> None:
-        console.print(escape(visible(text)), highlight=False, soft_wrap=True)
+        console.print(escape(visible(text)), highlight=False, soft_wrap=True, emoji=False)
 
     say(f"tree         {results.tree['name']}")
     say(f"toolchain    {results.toolchain.get('gcc', 'unknown')}")
@@ -170,10 +179,12 @@ def print_results(results: Results, console: Console) -> None:
         say("\nWhy:\n" + "\n".join(details))
     if notes := list(_notes(results)):
         say("\nNotes, neither failure nor silence:\n" + "\n".join(notes))
+    for line in _review(comparison) if comparison else ():
+        say(line)
     known = [cell for cell in results.cells if cell.expected]
     good = sum(cell.as_expected for cell in known)
     other = len(results.cells) - len(known)
-    passed = sum(cell.as_expected for cell in results.cells) - good
+    passed = sum(cell.verdict is Outcome.PASS for cell in results.cells if not cell.expected)
     unknown = f"; of {other} more, of which history says nothing, {passed} pass" if other else ""
     total = results.seconds.get("total", 0)
     say(f"\n{good} of {len(known)} cells are as expected{unknown} ({total:.0f} s)")

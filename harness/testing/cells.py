@@ -31,6 +31,8 @@ class PlanPlugin:
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.path = path
         self.plan = load(path)
+        if self.plan.candidates:
+            raise UserError("a review is no list of cells beforehand: run its plan with percpu-harness run")
         self.variants = choose("variant", self.plan.variants, catalogue())
         self.workloads = tuple(planned_workloads(self.plan))
         self.out = _out(config)

@@ -18,14 +18,17 @@ def control_failed_as_it_should(control: Trial | None, evidence: Sequence[str]) 
     return control is not None and control.outcome is Outcome.FAIL and _explained([control], evidence)
 
 
-def is_as_expected(verdict: Outcome, trials: Sequence[Trial], expected: Expectation | None) -> bool:
+def is_as_expected(
+    verdict: Outcome, trials: Sequence[Trial], expected: Expectation | None, *, must_pass: bool = True
+) -> bool:
     """Hold a verdict against history: a failure must consist of just what was expected, over all failing
     trials.
 
-    Where history knows nothing of a variant (`expected` is None), it must pass: nobody foresaw a failure.
+    Where history knows nothing of a variant (`expected` is None), it must pass: nobody foresaw a failure. Of
+    a part of a series, which need not pass, only a verdict is asked.
     """
     if expected is None:
-        return verdict is Outcome.PASS
+        return verdict is Outcome.PASS or (verdict is Outcome.FAIL and not must_pass)
     if verdict is not expected.outcome or any(trial.outcome in _UNSURE for trial in trials):
         return False
     return _explained([trial for trial in trials if trial.outcome is Outcome.FAIL], expected.evidence)
@@ -57,13 +60,15 @@ def judge_cell(
     unproved: str = "",
     build_failure: str | None = None,
     until: float | None = None,
+    must_pass: bool = True,
 ) -> Cell:
     """Judge a cell from its trials.
 
     Without trials (a kernel that did not build: `build_failure` is its first error line) nothing was
     measured. Without a positive control that failed as it should, a pass proves nothing: `unproved` says what
     was wrong with the control, and is empty when nothing was. `until` is the bound that the failure rate was
-    held against after every trial.
+    held against after every trial. `must_pass` is false where a failure that history does not foresee is no
+    surprise.
     """
     reasons: tuple[str, ...]
     if build_failure is not None or not trials:
@@ -83,7 +88,7 @@ def judge_cell(
         workload=workload,
         verdict=verdict,
         expected=expected,
-        as_expected=is_as_expected(verdict, trials, expected),
+        as_expected=is_as_expected(verdict, trials, expected, must_pass=must_pass),
         reasons=reasons,
         trials=tuple(trials),
         known=known(trials, until),

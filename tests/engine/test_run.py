@@ -17,10 +17,11 @@ import pytest
 from rich.console import Console
 
 from harness.engine import Engine, open_folder, run, sources
+from harness.engine.lineup import cells_of
 from harness.engine.trial import TrialJob
 from harness.plan import Plan
 from harness.report.progress import PlainProgress
-from harness.variants import catalogue
+from harness.variants import AS_IS, catalogue
 from harness.words import InfraError, Outcome, Trial, UserError
 from tests.world import BAD, GOOD, TWIN, World
 
@@ -284,20 +285,21 @@ def test_fragments_of_a_plan(tmp_path: Path) -> None:
 def test_the_default_plan_scans_where_history_knows_of_it() -> None:
     chosen = sources.planned_workloads(Plan())
     assert not {"scsi-scan", "iscsi-scan-newest", "iscsi-scan-no-flusher"} & set(chosen)
-    scanned = [name for name in catalogue() if "iscsi-scan" in sources._cells(Plan(), name, None, chosen)]
+    known = catalogue()
+    scanned = [name for name, one in known.items() if "iscsi-scan" in cells_of(Plan(), one, None, chosen)]
     assert scanned == ["scope-atomic", "sleepable", "series-v4"]
-    assert "iscsi-scan" in sources._cells(Plan(), "as-is", "sleepable", chosen)
-    assert "iscsi-scan" not in sources._cells(Plan(variants=(TWIN,)), TWIN, None, chosen)
+    assert "iscsi-scan" in cells_of(Plan(), known[AS_IS], "sleepable", chosen)
+    assert "iscsi-scan" not in cells_of(Plan(variants=(TWIN,)), known[TWIN], None, chosen)
 
 
 def test_costly_workloads_run_where_history_knows_of_them_unless_both_are_named() -> None:
     asked = Plan(workloads=("scsi-scan",), parameters={"scsi-scan": {"luns": 24}})
-    chosen = sources.planned_workloads(asked)
+    chosen, known = sources.planned_workloads(asked), catalogue()
     assert chosen["scsi-scan"].parameters["luns"] == 24
-    assert sources._cells(asked, BAD, None, chosen) == ["scsi-scan"]
-    assert sources._cells(asked, TWIN, None, chosen) == []
-    assert sources._cells(asked, "as-is", "sleepable", chosen) == ["scsi-scan"]
+    assert cells_of(asked, known[BAD], None, chosen) == ["scsi-scan"]
+    assert cells_of(asked, known[TWIN], None, chosen) == []
+    assert cells_of(asked, known[AS_IS], "sleepable", chosen) == ["scsi-scan"]
     named = Plan(workloads=("scsi-scan",), variants=(TWIN,))
-    assert sources._cells(named, TWIN, None, chosen) == ["scsi-scan"]
+    assert cells_of(named, known[TWIN], None, chosen) == ["scsi-scan"]
     with pytest.raises(UserError, match="unknown workload 'scan'"):
         sources.planned_workloads(Plan(parameters={"scan": {"luns": 1}}))

@@ -15,7 +15,17 @@ from pathlib import Path
 import pytest
 
 from harness.dmesg import parse, to_dict
-from harness.report.comparison import Change, Comparison, Contrast, Evidence, Statement
+from harness.report.comparison import (
+    Change,
+    Comparison,
+    Contrast,
+    Evidence,
+    Examined,
+    Pair,
+    Statement,
+    Step,
+    Waiting,
+)
 from harness.report.html import html, page
 from harness.report.html.console import LINE_BYTES, read_console
 from harness.report.html.course import TRIALS_SHOWN, courses
@@ -361,25 +371,45 @@ def test_the_page_shows_what_was_found_and_when(tmp_path: Path) -> None:
     assert "of 193" in read.text
 
 
-def test_a_comparison_stands_first_and_links_to_its_evidence(tmp_path: Path) -> None:
+def test_a_review_stands_first_and_links_to_its_evidence(tmp_path: Path) -> None:
     evidence = (Evidence("as-is", "exhaust"), Evidence("gone", "exhaust"))
+    meaning = Statement("not observed: below 1 % at 95 %", evidence)
     compared = Comparison(
-        "v2 <b>",
-        "v3",
         (Statement("Both fail.", evidence),),
         (
-            Contrast(
-                "exhaust", "1 of 300", "0 of 300", Statement("not observed: below 1 % at 95 %", evidence)
+            Examined(
+                "v3",
+                "mm: <script>",
+                "a tree",
+                "0123",
+                (
+                    Step(1, "mm: a", "f" * 40, "builds", (), Statement("needed: it fails", evidence)),
+                    Step(2, "mm: b", "", "adds 1 warning", (Statement("exhaust: turns", evidence),)),
+                ),
             ),
         ),
-        (Change("2: abc ! 2: def", " same\n-old\n+new", ()),),
+        (
+            Pair(
+                "v2 <b>",
+                "v3",
+                (Contrast("exhaust", "1 of 300", "0 of 300", meaning),),
+                (Waiting("storm", "kernel", "99 %", "1 ms", "2 ms", "+1 ms"),),
+                (Change("2: abc ! 2: def", " same\n-old\n+new", ()),),
+                "which change it is, is not known",
+            ),
+        ),
     )
     read = made(tmp_path, failing(), comparison=compared)
     assert read.open == []
-    assert read.anchors.index("comparison") < read.anchors.index("matrix")
-    assert read.links.count("#cell1") >= 3
+    assert read.anchors.index("review") < read.anchors.index("matrix") < read.anchors.index("pair1")
+    assert read.links.count("#cell1") >= 5
     text = " ".join(read.text.split())
-    assert "v2 <b> and v3" in text
+    assert "v2 <b> beside v3" in text
+    assert "mm: <script> (identity 0123), on a tree." in text
+    assert "patch-id ffffffffffff, builds needed: it fails" in text
+    assert "adds 1 warning exhaust: turns" in text
+    assert "stormkernel99 %1 ms2 ms+1 ms" in text
+    assert "which change it is, is not known." in text
     assert "Both fail. [as-is x exhaust]" in text
     assert "[gone" not in text
     assert "No difference in behaviour was seen that this causes." in text

@@ -15,7 +15,11 @@ from harness.report.comparison import (
     Comparison,
     Contrast,
     Evidence,
+    Examined,
+    Pair,
     Statement,
+    Step,
+    Waiting,
     comparison_from_dict,
 )
 from harness.report.results import Origin, Results, results_to_dict
@@ -24,11 +28,29 @@ from harness.words import ExitCode, Outcome, UserError
 from tests.making import event, results, store, trial
 
 COMPARISON = Comparison(
-    "as-is",
-    "sleepable",
     (Statement("Both fail.", (Evidence("as-is", "exhaust"),)),),
-    (Contrast("exhaust", "fail", "fail", Statement("no difference")),),
-    (Change("1/1", "- old\n+ new", (Statement("none"),)),),
+    (
+        Examined(
+            "v2",
+            "mm: x",
+            "the tree",
+            "id",
+            (
+                Step(1, "mm: a", "p", "builds", (Statement("turns it"),), Statement("needed")),
+                Step(2, "mm: b", "", "builds"),
+            ),
+        ),
+    ),
+    (
+        Pair(
+            "as-is",
+            "sleepable",
+            (Contrast("exhaust", "fail", "fail", Statement("no difference")),),
+            (Waiting("storm", "kernel", "half", "1 µs", "2 µs", "+1 µs"),),
+            (Change("1/1", "- old\n+ new", (Statement("none"),)),),
+            "nothing is known of more",
+        ),
+    ),
 )
 
 

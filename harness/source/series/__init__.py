@@ -9,7 +9,7 @@ own tools, which work on an index without any files.
 
 from harness.source.series.apply import Applied, Prefix, apply_series
 from harness.source.series.base import place
-from harness.source.series.opening import open_series
+from harness.source.series.opening import anchored, open_series
 from harness.source.series.rangediff import Pair, Relation, range_diff
 from harness.source.series.series import Origin, Patch, Series
 
@@ -21,6 +21,7 @@ __all__ = [
     "Prefix",
     "Relation",
     "Series",
+    "anchored",
     "apply_series",
     "open_series",
     "place",

@@ -10,7 +10,7 @@ from harness.source.series.check import checked
 from harness.source.series.mail import Mail
 from harness.source.series.mbox import is_mail, read_bytes, scratch, split
 from harness.source.series.plain import plain_patch
-from harness.source.series.series import Origin, Patch, Series, safe_name
+from harness.source.series.series import Origin, Patch, Series, one_line, safe_name
 from harness.source.series.thread import choose
 from harness.words import UserError
 
@@ -42,6 +42,8 @@ def from_mails(spec: str, mails: Sequence[Mail], version: int | None, origin: Or
             patches=tuple(roll.patches[number].patch() for number in sorted(roll.patches)),
             base=next((body.base for body in bodies if body.base), ""),
             cover=cover.message if cover else "",
+            message_id=roll.mails[0].message_id,
+            subject=one_line(roll.mails[0].subject),
             notes=tuple(roll.notes),
         )
     )

@@ -48,6 +48,19 @@ def open_series(spec: str, tree: Tree, cache: Path, say: Callable[[str], None] =
     )
 
 
+def anchored(spec: str) -> str:
+    """Return what means the same as `spec` from whatever folder it is read: files by their whole names."""
+    what, version = _split_version(spec)
+    if Path(what).expanduser().exists():
+        whole = str(Path(what).expanduser().resolve())
+        return whole if version is None else f"{whole}@v{version}"
+    try:
+        path, revisions = split_spec(spec)
+    except UserError:
+        return spec
+    return f"{path}@{revisions}" if revisions else str(path)
+
+
 def _split_version(spec: str) -> tuple[str, int | None]:
     """Split `@vN` off, unless the whole is the name of something."""
     found = _VERSION.fullmatch(spec)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.source.repository import GitError, Repository
-from harness.source.series.apply import Applied
 from harness.words import InfraError
 
 #: `1:  HASH ! 2:  HASH SUBJECT`; what follows is indented by four, more than such a line ever is.
@@ -42,27 +42,27 @@ class Pair:
     text: str
 
 
-def range_diff(a: Applied, b: Applied) -> list[Pair]:
-    """Compare two series that were applied in one repository, in the order of `git range-diff`.
+def range_diff(repository: Repository, a: Sequence[str], b: Sequence[str]) -> list[Pair]:
+    """Compare two series, each a base and the commits on top of it, in the order of `git range-diff`.
 
-    Patches that their tree contains already are in neither.
+    Patches that their tree contains already are in neither. `InfraError` when git fails.
     """
-    ranges = [f"{one.prefixes[0].commit}..{one.tip.commit}" for one in (a, b)]
+    ranges = [f"{chain[0]}..{chain[-1]}" for chain in (a, b)]
     try:
-        told = Repository(a.tree.repo).run("range-diff", "--no-color", *ranges)
+        told = repository.run("range-diff", "--no-color", *ranges)
     except GitError as error:
-        raise InfraError(f"{a.series.spec} cannot be compared with {b.series.spec}: {error}") from error
+        raise InfraError(f"{ranges[0]} cannot be compared with {ranges[1]}: {error}") from error
     return _parse(told.decode(errors="replace"), a, b)
 
 
-def _number(applied: Applied, abbreviated: str) -> int | None:
-    for number, prefix in enumerate(applied.prefixes):
-        if prefix.commit.startswith(abbreviated):
+def _number(chain: Sequence[str], abbreviated: str) -> int | None:
+    for number, commit in enumerate(chain):
+        if commit.startswith(abbreviated):
             return number
     return None
 
 
-def _parse(text: str, a: Applied, b: Applied) -> list[Pair]:
+def _parse(text: str, a: Sequence[str], b: Sequence[str]) -> list[Pair]:
     pairs: list[tuple[re.Match[str], list[str]]] = []
     for line in text.split("\n"):
         if found := _PAIR.match(line):

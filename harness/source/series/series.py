@@ -45,8 +45,9 @@ class Series:
     """Ordered patches with a name and a version.
 
     `spec` is what the user wrote, `name` is fit for a folder, `title` is for people. `base` is the commit
-    that the series says it stands on, empty where it says nothing. `notes` are sentences about what was left
-    out or put together while it was read.
+    that the series says it stands on, empty where it says nothing. `message_id` and `subject` are those of
+    the mail that began it, empty where none did. `notes` are sentences about what was left out or put
+    together while it was read.
     """
 
     spec: str
@@ -57,6 +58,8 @@ class Series:
     patches: tuple[Patch, ...]
     base: str = ""
     cover: str = ""
+    message_id: str = ""
+    subject: str = ""
     notes: tuple[str, ...] = ()
 
     @property

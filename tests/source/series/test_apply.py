@@ -168,13 +168,19 @@ def test_the_newest_ref_that_it_applies_to(own: Bench, v2: Series) -> None:
         place(nowhere, tree)
 
 
+def chain(applied: Applied) -> list[str]:
+    return [prefix.commit for prefix in applied.prefixes]
+
+
 def test_what_two_series_differ_in(bench: Bench, v2: Series, v3: Series) -> None:
     shorter = dataclasses.replace(v3, patches=v3.patches[:2])
-    pairs = range_diff(apply_series(v2, bench.tree), apply_series(shorter, bench.tree))
+    repository = Repository(bench.tree.repo)
+    first, second = (chain(apply_series(series, bench.tree)) for series in (v2, shorter))
+    pairs = range_diff(repository, first, second)
     relations = {(pair.a, pair.b): pair.relation for pair in pairs}
     assert relations[1, 1] is Relation.EQUAL
     assert relations[3, None] is Relation.ONLY_A
-    backwards = range_diff(apply_series(shorter, bench.tree), apply_series(v2, bench.tree))
+    backwards = range_diff(repository, second, first)
     assert (None, 3) in {(pair.a, pair.b) for pair in backwards}
 
 
@@ -190,7 +196,8 @@ def test_a_changed_patch_is_shown_as_the_difference_of_diffs(own: Bench) -> None
     change(
         own.repo, "mm: long\n\n1:  0123456 = 1:  0123456 mm: fooled", {"mm/b.c": edited(5, "".join(lines))}
     )
-    (pair,) = range_diff(one, apply_series(own.open("longer"), own.tree))
+    other = apply_series(own.open("longer"), own.tree)
+    (pair,) = range_diff(Repository(own.tree.repo), chain(one), chain(other))
     assert (pair.relation, pair.a, pair.b, pair.subject) == (Relation.CHANGED, 1, 1, "mm: long")
     assert "-+int new7;" in pair.text
     assert "++long new7;" in pair.text
