@@ -29,9 +29,21 @@ from harness.build import KernelCache
 from harness.callers import Concern, audit
 from harness.dmesg import Reader, to_dict, to_text
 from harness.dmesg.graph import dot
-from harness.engine import Engine, Prepared, SourceLines, build, open_folder, prepare
+from harness.engine import (
+    Engine,
+    Look,
+    Prepared,
+    SourceLines,
+    build,
+    find_trial,
+    open_folder,
+    prepare,
+    replay,
+    replay_job,
+    same,
+)
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
-from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, setting
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, duration, load, setting
 from harness.report.callers import print_audit
 from harness.report.codec import write_json, write_text
 from harness.report.comparison import Comparison
@@ -51,7 +63,8 @@ _PIECE = 1 << 20
 """Bytes of a log that are read at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _EPILOG = """exit codes:
-  0   every cell is as expected; `review`: every series passed; nothing was found; `report` told the run
+  0   every cell is as expected; `review`: every series passed; nothing was found; `report` told the run;
+      `replay` saw the same again
   1   a cell is not as expected; `review`: a series failed, breaks a build or proved nothing; `parse` found
       events; `audit-callers` found __GFP_NOFAIL
   2   the command, the plan, the tree, a patch or a run's folder is wrong
@@ -78,7 +91,10 @@ def _plan(args: argparse.Namespace) -> Plan:
         "trust_source": getattr(args, "trust_source", False) or None,
         "workloads": _names(getattr(args, "workloads", None)),
         "trials": getattr(args, "trials", None),
+        "until": getattr(args, "until", None),
+        "seconds": getattr(args, "seconds", None),
         "jobs": getattr(args, "jobs", None),
+        "memory": getattr(args, "memory", None),
         "seed": getattr(args, "seed", None),
         "cold_every": getattr(args, "cold_every", None),
         "kconfig": tuple(args.kconfig) or None,
@@ -91,6 +107,13 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.accelerator is not None:
         plan = dataclasses.replace(plan, accelerator=accelerator(args.accelerator))
     return plan
+
+
+def _duration(text: str) -> int:
+    try:
+        return duration(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _candidate(spec: str) -> str:
@@ -231,6 +254,29 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
         console.print(f"the probe module is {MODULE}; `exit` or Ctrl-] ends the guest", markup=False)
         asyncio.run(interactive(spec))
     return ExitCode.OK
+
+
+def _replay(args: argparse.Namespace, console: Console) -> ExitCode:
+    run: Path = args.run.expanduser().absolute()
+    if args.times < 1:
+        raise UserError(f"--times {args.times}: give a positive number")
+    if args.shell and not sys.stdin.isatty():
+        raise UserError("--shell is for people: it needs a terminal on its standard input")
+    out = run / "replays" / time.strftime("%Y%m%d-%H%M%S")
+    original = find_trial(run, args.trial)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    job = replay_job(run, original, out, cache_folder(), say)
+    choice = _until_interrupted(choose_accelerator(load(run / "plan.toml").accelerator))
+    say(f"{job.name}: it was {original.outcome}, seed {original.seed}, accelerator {choice.accelerator}")
+    vmcore = args.vmcore.expanduser().absolute() if args.vmcore else None
+    look = Look(gdb=args.gdb, shell=args.shell, vmcore=vmcore)
+    done = _until_interrupted(replay(job, original, choice.accelerator, args.times, look, say))
+    again = sum(same(trial, original) for trial in done)
+    say(f"{original.outcome} came again in {again} of {len(done)} trials; everything is in {out}")
+    return ExitCode.OK if again else ExitCode.UNEXPECTED
 
 
 def _parse(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -426,7 +472,23 @@ def _add_review_options(review: argparse.ArgumentParser) -> None:
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
-        "--trials", type=int, metavar="N", help="trials per cell (default: as many as each workload needs)"
+        "--trials",
+        type=int,
+        metavar="N",
+        help="trials per cell (default: as many as each workload needs); the most, with --until or --for",
+    )
+    run.add_argument(
+        "--until",
+        type=float,
+        metavar="RATE",
+        help="go on with a cell until its failure rate is known (95 %%) to be below or above RATE, as 0.01",
+    )
+    run.add_argument(
+        "--for",
+        dest="seconds",
+        type=_duration,
+        metavar="TIME",
+        help="go on with trials in all cells for so long: 90s, 30m, 2h",
     )
     run.add_argument(
         "--seed",
@@ -438,7 +500,8 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         "--cold-every",
         type=int,
         metavar="N",
-        help="boot a guest for every Nth trial of a kernel; the others' is restored (default: 1)",
+        help="boot a guest for every Nth trial of a kernel, and for two at least; for the others one goes "
+        "back to the state that its workload starts from (default: 20; 1: boot for every trial)",
     )
     run.add_argument(
         "--set",
@@ -448,9 +511,33 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
         help="another value for a parameter of a workload (`workloads` lists them)",
     )
     run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
+    run.add_argument(
+        "--memory",
+        type=int,
+        metavar="MIB",
+        help="what all guests may have together (default: by what is available)",
+    )
     run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")
     run.add_argument(
         "--resume", action="store_true", help="go on with the run in --out: finished trials are kept"
+    )
+
+
+def _add_replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "trial",
+        metavar="TRIAL",
+        help="the trial's folder in there, as reports name it, or VARIANT/WORKLOAD/NUMBER",
+    )
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="so many times (default: 1)")
+    look = parser.add_argument_group(
+        "looking closely", "at the first that comes to the same; no further one is run then"
+    )
+    look.add_argument("--gdb", action="store_true", help="open QEMU's gdb stub, and say what to type")
+    look.add_argument("--shell", action="store_true", help="a shell in the guest when the workload has run")
+    look.add_argument(
+        "--vmcore", type=Path, metavar="FILE", help="the guest's memory as an ELF core, of a panic too"
     )
 
 
@@ -500,6 +587,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan_options(boot_)
     boot_.add_argument("--cpus", type=int, default=2, metavar="N")
     boot_.add_argument("--memory", type=int, default=512, metavar="MIB")
+    replay_ = command("replay", _replay, "run one trial of a run again, and look into its guest")
+    _add_replay_options(replay_)
     parse_ = command("parse", _parse, "list what a kernel console says that a person must know of")
     _add_parse_options(parse_)
     report = command("report", _report, "tell a finished run again, from its folder alone")

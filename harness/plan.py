@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +27,14 @@ class Plan:
     """What one run does.
 
     Empty `variants` means every built-in one that the tree allows, empty `workloads` every workload. `trials`
-    are trials per cell (0: as many as each workload needs); one in `cold_every` of a kernel's trials gets a
-    guest that was booted for it and the others one that was restored to the state after its boot. `seed` is
-    what all random choices follow from (None: a new one for each run), `jobs` are guests at a time (0: one
-    per host CPU), `kconfig` further fragments (names or files), `accelerator` None: find out. `parameters`
-    changes those of workloads, by workload and name.
+    are trials per cell (0: as many as each workload needs). With `until`, a rate between 0 and 1, a cell ends
+    when its failure rate is known to be below or above it, and with `seconds` trials go on in all cells for
+    that long; then `trials` are the most that a cell gets (0: no limit but that of `until`). One in
+    `cold_every` of a kernel's trials gets a guest that was booted for it and the others one that was restored
+    to the state that its workload starts from. `seed` is what all random choices follow from (None: a new one
+    for each run), `jobs` are guests at a time (0: one per CPU), `memory` what they may have together, in MiB
+    (0: by what is available), `kconfig` further fragments (names or files), `accelerator` None: find out.
+    `parameters` changes those of workloads, by workload and name.
 
     `candidates` make the run a review of these series, in place of `variants`; `each_patch` judges their
     parts too, and `trust_source` lets makefiles of other people run where there is no sandbox for them.
@@ -44,9 +47,12 @@ class Plan:
     trust_source: bool = False
     workloads: tuple[str, ...] = ()
     trials: int = 0
-    cold_every: int = 1
+    until: float | None = None
+    seconds: int = 0
+    cold_every: int = 20
     seed: int | None = None
     jobs: int = 0
+    memory: int = 0
     kconfig: tuple[str, ...] = ()
     accelerator: Accelerator | None = None
     debian_mirror: str | None = None
@@ -57,12 +63,18 @@ class Plan:
             raise UserError(
                 f"trials = {self.trials}: give a positive number, or 0 for as many as each workload needs"
             )
+        if self.until is not None and not 0 < self.until < 1:
+            raise UserError(f"until = {self.until}: give a failure rate between 0 and 1, such as 0.01")
+        if self.seconds < 0:
+            raise UserError(f"seconds = {self.seconds}: give a positive number, or 0 for no limit")
         if self.cold_every < 1:
             raise UserError(f"cold_every = {self.cold_every}: give 1 to boot for every trial, or more")
         if self.seed is not None and not 0 <= self.seed < 1 << 32:
             raise UserError(f"seed = {self.seed}: give a number below 2**32")
         if self.jobs < 0:
             raise UserError(f"jobs = {self.jobs}: give 0 for one guest per CPU, or a positive number")
+        if self.memory < 0:
+            raise UserError(f"memory = {self.memory}: give MiB, or 0 to go by what is available")
         if self.candidates and self.variants:
             raise UserError("a plan has variants or candidates: a review chooses its other variants itself")
         if self.each_patch and not self.candidates:
@@ -72,11 +84,6 @@ class Plan:
             twice = {value for value in values if values.count(value) > 1}
             if twice:
                 raise UserError(f"{name} names {', '.join(sorted(twice))} twice: name each once")
-
-    @property
-    def guests(self) -> int:
-        """Return how many guests run at a time."""
-        return self.jobs or os.cpu_count() or 1
 
 
 def choose(what: str, wanted: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
@@ -112,6 +119,12 @@ def _of_type(key: str, value: object, wanted: type[str] | type[int]) -> str | in
     )
 
 
+def _rate(key: str, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise UserError(f"the plan's '{key}' must be a number between 0 and 1, not {value!r}")
+
+
 def _tables(key: str, value: object) -> dict[str, dict[str, int | str]]:
     """Return a table of tables, `[parameters.WORKLOAD]`; which names and types fit the workload knows."""
     if isinstance(value, dict) and all(
@@ -129,8 +142,10 @@ def _convert(key: str, value: object) -> object:
         return _strings(key, value)
     if key in ("each_patch", "trust_source"):
         return _truth(key, value)
-    if key in ("trials", "jobs", "cold_every", "seed"):
+    if key in ("trials", "jobs", "cold_every", "seed", "seconds", "memory"):
         return _of_type(key, value, int)
+    if key == "until":
+        return _rate(key, value)
     text = _of_type(key, value, str)
     if key == "accelerator":
         return accelerator(str(text))
@@ -144,6 +159,14 @@ def setting(text: str) -> tuple[str, str, int | str]:
     if not (workload and name and value):
         raise UserError(f"'{text}' is no setting: write WORKLOAD.NAME=VALUE")
     return workload, name, int(value) if value.isdecimal() else value
+
+
+def duration(text: str) -> int:
+    """Read a time such as `90s`, `30m`, `2h` or `45` (seconds), and return it in seconds."""
+    found = re.fullmatch(r"(\d+)([smh]?)", text)
+    if not found or not int(found[1]):
+        raise UserError(f"'{text}' is no time: write 90s, 30m or 2h")
+    return int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 def accelerator(text: str) -> Accelerator | None:

@@ -281,10 +281,32 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """On which side of `bound` a failure rate lies, by `failures` of the first `trials`.
+
+    `side` is `below`, `above`, or None when that is not known yet. It is from a test that may be asked after
+    every trial: an interval of the same counts would be wrong more often than it says.
+    """
+
+    bound: float
+    side: str | None
+    failures: int
+    trials: int
+
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        counted = f"{self.failures} of {self.trials}"
+        if self.side is None:
+            return f"{counted}: not known yet whether below or above {self.bound * 100:g} %"
+        return f"{counted}: {self.side} {self.bound * 100:g} % (95 %, sequential test)"
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """Variant x workload over all its trials.
 
-    `expected` is None where history says nothing of this variant.
+    `expected` is None where history says nothing of this variant. `known` is there where trials went on until
+    the rate is known.
     """
 
     variant: str
@@ -294,6 +316,7 @@ class Cell:
     as_expected: bool
     reasons: tuple[str, ...]
     trials: tuple[Trial, ...]
+    known: Known | None = None
 
     @property
     def failures(self) -> int:

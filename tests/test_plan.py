@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, load, save, setting
+from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, duration, load, save, setting
 from harness.words import Accelerator, InfraError, UserError
 
 
@@ -20,7 +20,6 @@ def test_the_empty_plan_is_the_default_one(tmp_path: Path) -> None:
     plan = load(written(tmp_path, ""))
     assert plan == Plan()
     assert plan.tree == DEFAULT_TREE
-    assert plan.guests >= 1
 
 
 def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
@@ -30,14 +29,16 @@ def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
         workloads=("exhaust",),
         trials=20,
         parameters={"storm": {"seconds": 3}, "iscsi-scan": {"initiator": "newest"}},
+        until=0.01,
+        seconds=1800,
         jobs=3,
+        memory=4096,
         kconfig=("kasan",),
         accelerator=Accelerator.TCG,
         debian_mirror="file:///mirror",
     )
     save(plan, tmp_path / "plan.toml")
     assert load(tmp_path / "plan.toml") == plan
-    assert plan.guests == 3
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,11 @@ def test_a_whole_plan_survives_saving(tmp_path: Path) -> None:
         ("[parameters.storm]\nseconds = [1]", "must be tables"),
         ("trials = true", "'trials' must be a whole number"),
         ("jobs = -1", "jobs = -1"),
+        ("memory = -1", "memory = -1"),
+        ("seconds = -1", "seconds = -1"),
+        ("until = 1", "until = 1.0: give a failure rate between 0 and 1"),
+        ("until = 0.0", "until = 0.0"),
+        ('until = "often"', "must be a number between 0 and 1"),
         ('workloads = ["a", "a"]', "names a twice"),
         ('accelerator = "xen"', "known are auto, kvm, tcg"),
         ("varients = []", "did you mean variants?"),
@@ -104,3 +110,14 @@ def test_a_setting_of_a_workload() -> None:
     for text in ("iscsi-scan=3", "luns=24", "iscsi-scan.luns=", ".luns=3"):
         with pytest.raises(UserError, match="is no setting"):
             setting(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("45", 45)])
+def test_times_are_read_with_their_unit(text: str, seconds: int) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "0", "0s", "-5", "1.5h", "2d", "30 m"])
+def test_what_is_no_time_is_told(text: str) -> None:
+    with pytest.raises(UserError, match="is no time: write 90s, 30m or 2h"):
+        duration(text)

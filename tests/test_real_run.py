@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ import jsonschema
 import pexpect
 import psutil
 import pytest
+from elftools.elf.elffile import ELFFile
 
+from harness.report.codec import read_trial
 from harness.report.results import schema
 from harness.words import ExitCode, Kernel
 from harness.workload import workloads
@@ -118,6 +121,88 @@ def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel,
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert [cell["trials"] for cell in load(out)["cells"]] == [3, 3]
+
+
+@pytest.mark.timeout(900)
+def test_kill_9_among_restored_guests_loses_only_the_trial_in_flight(
+    guest_kernel: Kernel, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    args = ["--variants", "as-is", "--workloads", "exhaust", "--trials", "40", "--jobs", "1"]
+    with (tmp_path / "log").open("w") as log:
+        killed = subprocess.Popen([*_COMMAND, "run", *args, "--out", str(out)], stdout=log, stderr=log)
+        deadline = time.monotonic() + 600
+        while len(list(out.glob("trials/*/*/*/trial.json"))) < 12:
+            assert killed.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        guests = await_guest(killed, tmp_path / "log")
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert gone(guests)
+    begun = list(out.glob("trials/*/*/*"))
+    kept = [read_trial(folder / "trial.json") for folder in begun]
+    assert kept.count(None) <= 1
+    assert sum(trial.restored for trial in kept if trial) >= 8, "most were restored, not booted"
+    done = harness("run", "--resume", "--out", out)
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    (cell,) = load(out)["cells"]
+    assert (cell["trials"], cell["failures"]) == (40, 0)
+    assert [trial["index"] for trial in cell["trial_list"]] == list(range(1, 41))
+
+
+@pytest.mark.timeout(900)
+def test_a_cell_goes_on_until_its_rate_is_known_and_its_trial_can_be_replayed(
+    guest_kernel: Kernel, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    args = ["--variants", "as-is", "--workloads", "exhaust,reclaim-inversion", "--jobs", "1"]
+    done = harness("run", *args, "--until", "0.2", "--out", out)
+    assert done.returncode == ExitCode.OK, done.stdout + done.stderr
+    cells = {cell["workload"]: cell for cell in load(out)["cells"]}
+    assert cells["exhaust"]["known"]["side"] == "below"
+    assert 15 < cells["exhaust"]["trials"] < 40
+    assert cells["reclaim-inversion"]["known"]["side"] == "above"
+    assert cells["reclaim-inversion"]["trials"] < 6
+    assert "below 20 % (95 %, sequential test)" in done.stdout
+    core = tmp_path / "core"
+    again = harness("replay", out, "as-is/reclaim-inversion/1", "--times", "2", "--vmcore", core)
+    assert again.returncode == ExitCode.OK, again.stdout + again.stderr
+    assert "fail came again in 1 of 1 trials" in again.stdout
+    with core.open("rb") as file:
+        dumped = ELFFile(file)
+        assert dumped["e_type"] == "ET_CORE"
+        assert sum(part["p_memsz"] for part in dumped.iter_segments("PT_LOAD")) >= 256 << 20
+    assert b"Linux version" in core.read_bytes()
+    never = harness("replay", out, "as-is/exhaust/2", "--times", "3")
+    assert "pass came again in 3 of 3 trials" in never.stdout
+
+
+@pytest.mark.timeout(300)
+def test_gdb_finds_the_kernel_of_a_replayed_trial(guest_kernel: Kernel, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = ["--variants", "as-is", "--workloads", "exhaust", "--jobs", "1"]
+    assert harness("run", *args, "--out", out).returncode == ExitCode.OK
+    with pexpect.spawn(
+        _COMMAND[0],
+        [*_COMMAND[1:], "replay", str(out), "as-is/exhaust/1", "--gdb"],
+        timeout=200,
+        encoding="utf-8",
+    ) as run:
+        run.expect(r"gdb (\S+) -ex 'target remote 127\.0\.0\.1:(\d+)'")
+        image, port = run.match.groups()
+        run.expect("Enter has the workload run")
+        with socket.create_connection(("127.0.0.1", int(port))) as stub:
+            stub.sendall(b"+$qSupported#37")
+            assert b"PacketSize" in stub.recv(4096)
+            stub.sendall(b"+$D#44")  # detach: the guest goes on
+        assert Path(image).is_file()
+        run.sendline("")
+        run.expect("Enter ends it")
+        run.sendline("")
+        run.expect("pass came again in 1 of 1")
+        run.expect(pexpect.EOF)
+    assert run.exitstatus == ExitCode.OK
 
 
 @pytest.mark.timeout(300)

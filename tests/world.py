@@ -93,6 +93,7 @@ class World:
                 cold=False,
                 alone=name == self.alone,
                 cpus=2,
+                memory_mib=256,
                 packages=(),
                 must_fail_on=self.must_fail_on,
                 load=lambda: "8 readers",

@@ -71,6 +71,11 @@ class KernelCache:
         self._held.setdefault(key, handle)
         return dataclasses.replace(kernel, reused=True)
 
+    def find(self, beginning: str) -> Kernel | None:
+        """Return the kernel whose key begins so, None when there is none (or more than one)."""
+        keys = [entry.name for entry in self.list() if entry.name.startswith(beginning)]
+        return self.lookup(keys[0]) if len(keys) == 1 else None
+
     def store(self, kernel: Kernel) -> Kernel:
         """Copy a kernel's files into the cache and return it as it lies there; `InfraError` on a full disk.
 

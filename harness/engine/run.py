@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -14,10 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from harness.build import toolchain_versions
+from harness.engine.agenda import Agenda, Quota
 from harness.engine.beside import beside
+from harness.engine.crowd import crowd
 from harness.engine.files import guest_packages
+from harness.engine.quotas import Quotas
 from harness.engine.seat import Seat
-from harness.engine.sources import Prepared, Source, build, prepare
+from harness.engine.sources import Prepared, build, prepare
 from harness.engine.trial import TrialJob, run_trial
 from harness.machine import choose_accelerator
 from harness.plan import Plan, save
@@ -28,12 +30,9 @@ from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
 from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial
-from harness.workload import Workload
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
-# So many trials of a kernel are booted for in any case: what is seen only after a restore would stand out.
-_COLD_AT_LEAST = 2
 
 
 class Engine:
@@ -81,26 +80,30 @@ class Engine:
 
         The trials that are to be alone come when all that is done.
         """
-        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
-        async with self._guests(self._plan.guests, queue, accelerator) as guests:
+        agenda = Agenda(self._plan.seconds or None)
+        async with self._guests(self._crowd(prepared), agenda, accelerator) as guests:
             with self._timed("builds"):
-                last = await self._build_all(prepared, queue, guests)
+                last = await self._build_all(prepared, agenda, guests)
+            agenda.close()
             with self._timed("trials_after_builds"):
-                await _until_done(queue, guests)
+                await asyncio.gather(*guests)
         if last:
             with self._timed("trials_alone"):
-                await self._try_all(last, accelerator)
+                await self._try_all(prepared, last, accelerator)
 
-    async def _try_all(self, jobs: Sequence[TrialJob], accelerator: AcceleratorChoice) -> None:
+    async def _try_all(
+        self, prepared: Prepared, quotas: Sequence[Quota], accelerator: AcceleratorChoice
+    ) -> None:
         """Run these trials, those that are to be alone with a processor for each that a guest has."""
-        queue: asyncio.Queue[TrialJob] = asyncio.Queue()
-        for job in jobs:
-            queue.put_nowait(job)
-        number = self._plan.guests
-        if alone := [job.workload.cpus for job in jobs if job.workload.alone]:
+        agenda = Agenda(self._plan.seconds or None)
+        for quota in quotas:
+            agenda.add(quota)
+        agenda.close()
+        number = self._crowd(prepared)
+        if alone := [quota.workload.cpus for quota in quotas if quota.workload.alone]:
             number = max(1, min(number, (os.cpu_count() or 1) // max(alone)))
-        async with self._guests(number, queue, accelerator) as guests:
-            await _until_done(queue, guests)
+        async with self._guests(number, agenda, accelerator) as guests:
+            await asyncio.gather(*guests)
 
     async def run_cell(
         self, prepared: Prepared, accelerator: AcceleratorChoice, variant: str, workload: str
@@ -112,20 +115,19 @@ class Engine:
         """
         reference = prepared.workloads[workload].must_fail_on
         needed = [variant, *([reference] if reference in prepared.variants else [])]
-        jobs: dict[str, TrialJob] = {}
+        wanted: dict[tuple[str, bool], Quota] = {}
         for name in needed:
             source = prepared.source_of(name)
             if source.kernel is None and source.first_error is None:
                 await build(prepared, source, self._out / "builds" / source.name, self._progress)
                 source = prepared.source_of(name)
             controlled = any(trial.control and trial.workload == workload for trial in self._trials)
-            planned = self._jobs(prepared, source, with_controls=not controlled and not jobs)
-            jobs |= {job.name: job for job in planned if job.workload.name == workload}
-        tried = {(trial.kernel, trial.workload, trial.control) for trial in self._trials}
-        await self._try_all(
-            [job for job in jobs.values() if (job.kernel_name, workload, job.control) not in tried],
-            accelerator,
-        )
+            for quota in self._quotas(prepared).of(source, with_controls=not controlled and not wanted):
+                if quota.workload.name == workload:
+                    wanted[source.name, quota.control] = quota
+        tried = {(trial.kernel, trial.control) for trial in self._trials if trial.workload == workload}
+        left = [quota for place, quota in wanted.items() if place not in tried]
+        await self._try_all(prepared, left, accelerator)
         self._asked.append((variant, workload))
         return self._cell(prepared, variant, workload)
 
@@ -136,11 +138,11 @@ class Engine:
 
     @asynccontextmanager
     async def _guests(
-        self, count: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
+        self, count: int, agenda: Agenda, accelerator: AcceleratorChoice
     ) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-        """Run what stands in the queue, so many at a time, while the body runs; no guest outlives it."""
+        """Run what stands on the agenda, so many at a time, while the body runs; no guest outlives it."""
         tasks = [
-            asyncio.create_task(self._guest(number, queue, accelerator)) for number in range(1, count + 1)
+            asyncio.create_task(self._guest(number, agenda, accelerator)) for number in range(1, count + 1)
         ]
         try:
             yield tasks
@@ -149,71 +151,63 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _crowd(self, prepared: Prepared) -> int:
+        """Return how many guests run at a time: as many as CPUs and memory allow, unless the plan says."""
+        mib = max(workload.memory_mib for workload in prepared.workloads.values())
+        guests = crowd(mib, memory_mib=self._plan.memory, jobs=self._plan.jobs)
+        self._progress.say(f"{guests.number} guests at a time: {guests.reason}")
+        return guests.number
+
     async def _build_all(
-        self, prepared: Prepared, queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]
-    ) -> list[TrialJob]:
-        """Build every source and queue its trials; return those that are to be alone."""
+        self, prepared: Prepared, agenda: Agenda, guests: Sequence[asyncio.Task[None]]
+    ) -> list[Quota]:
+        """Build every source and put its trials on the agenda; return those that are to be alone."""
         last = []
+        quotas = self._quotas(prepared)
         trials = len(prepared.workloads) + sum(
-            self._trials_of(workload)
+            quotas.goal(workload).least
             for source in prepared.sources
             for workload in prepared.workloads_on(source)
         )
-        self._progress.planned(len(prepared.sources), trials, len(guests))
+        fixed = not (self._plan.until or self._plan.seconds)
+        self._progress.planned(len(prepared.sources), trials if fixed else None, len(guests))
         with_controls = True
-        queued: set[str] = set()
+        queued: set[tuple[str, str, bool]] = set()
         for source in prepared.sources:
             name = source.name
             await build(prepared, source, self._out / "builds" / name, self._progress)
             _raise_if_failed(guests)
             # Where the image is another one's, that one's trials are there already.
-            for job in self._jobs(prepared, prepared.source_of(name), with_controls=with_controls):
-                if job.name in queued:
+            tried = prepared.source_of(name)
+            for quota in quotas.of(tried, with_controls=with_controls):
+                place = (tried.name, quota.workload.name, quota.control)
+                if place in queued:
                     continue
-                queued.add(job.name)
-                if job.workload.alone:
-                    last.append(job)
+                queued.add(place)
+                if quota.workload.alone:
+                    last.append(quota)
                 else:
-                    queue.put_nowait(job)
+                    agenda.add(quota)
             with_controls = with_controls and source.kernel is None
         return last
 
-    def _jobs(self, prepared: Prepared, source: Source, *, with_controls: bool) -> Iterator[TrialJob]:
-        """Yield the trials of a source, the controls (on the first kernel there is) before all others."""
-        if source.kernel is None:
-            return
-        made = 0
-        planned = [(workload, False) for workload in prepared.workloads_on(source)]
-        if with_controls:
-            planned = [*((workload, True) for workload in prepared.workloads.values()), *planned]
-        for workload, control in planned:
-            files = prepared.files[workload.name]
-            for index in range(1, 2 if control else self._trials_of(workload) + 1):
-                job = TrialJob(source.name, source.kernel, workload, index, control, self._out, files)
-                cold = workload.cold or made < _COLD_AT_LEAST or made % self._plan.cold_every == 0
-                keep = self._plan.cold_every > 1 and not workload.cold
-                seed = _seed(self._plan.seed or 0, job.name)
-                yield dataclasses.replace(job, cold=cold, keep=keep, seed=seed)
-                made += 1
+    def _quotas(self, prepared: Prepared) -> Quotas:
+        return Quotas(self._plan, prepared, self._out)
 
-    def _trials_of(self, workload: Workload) -> int:
-        return self._plan.trials or workload.boots
-
-    async def _guest(
-        self, number: int, queue: asyncio.Queue[TrialJob], accelerator: AcceleratorChoice
-    ) -> None:
-        """Run one trial after the other, for ever."""
+    async def _guest(self, number: int, agenda: Agenda, accelerator: AcceleratorChoice) -> None:
+        """Run one trial after the other, until there will be none any more."""
         seat = Seat(accelerator.accelerator)
+        quota: Quota | None = None
         try:
-            while True:
-                job = await queue.get()
+            while taken := await agenda.take(quota):
+                quota, job = taken
                 self._progress.trial_started(number, job.name)
                 trial = read_trial(job.folder / "trial.json")
                 if trial is None or trial.outcome is Outcome.INFRA:
                     trial = await self._try(job, seat, partial(self._progress.trial_step, number))
                 self._trials.append(trial)
+                agenda.done(quota, trial)
                 self._progress.trial_ended(number, job.name, trial)
-                queue.task_done()
         finally:
             self._broken_states += seat.broken
             await seat.clear()
@@ -294,6 +288,7 @@ class Engine:
             prepared.expectations(variant).get(workload),
             unproved=self._unproved(prepared, workload),
             build_failure=source.first_error,
+            until=self._plan.until,
             must_pass=variant not in prepared.parts,
         )
 
@@ -331,11 +326,6 @@ def _origin(prepared: Prepared, name: str) -> Origin | None:
     return None
 
 
-def _seed(seed: int, name: str) -> int:
-    """Return a trial's own seed, the same whenever and in whatever order it runs."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:4], "little")
-
-
 def _without_reference(prepared: Prepared) -> list[str]:
     """Note the workloads whose failure is a matter of chance, where nothing in the plan has to fail."""
     return [
@@ -349,13 +339,3 @@ def _raise_if_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         if task.done():
             task.result()
-
-
-async def _until_done(queue: asyncio.Queue[TrialJob], guests: Sequence[asyncio.Task[None]]) -> None:
-    """Wait until every queued trial has been run, or a guest's task has failed (a full disk, say)."""
-    joined = asyncio.create_task(queue.join())
-    try:
-        await asyncio.wait([joined, *guests], return_when=asyncio.FIRST_COMPLETED)
-        _raise_if_failed(guests)
-    finally:
-        joined.cancel()

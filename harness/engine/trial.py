@@ -65,20 +65,22 @@ class _Life:
     observation: Observation = field(default_factory=lambda: Observation(complete=False))
     running_kernel: bool = False
     boot_seconds: float = 0.0
+    refused: bool = False
 
 
 async def _live(job: TrialJob, seat: Seat, life: _Life, tell: Callable[[str], None]) -> None:
     """Run the workload in a guest that is ready, and leave the guest."""
     started = time.monotonic()
     guest, life.booted_in = await seat.take(job)
-    life.boot_seconds = time.monotonic() - started
     try:
-        notes = await guest.read("/sys/kernel/notes")
-        life.running_kernel = bytes.fromhex(job.kernel.build_id) in notes
+        await seat.prepare(job)
+        life.boot_seconds = time.monotonic() - started
+        life.running_kernel = seat.running_kernel
         life.observation = await job.workload.run(guest, sabotage=job.control, seed=job.seed, tell=tell)
     except InfraError as error:
         # The guest lives but refuses a file: what is missing makes the trial inconclusive, and this says why.
         life.observation = Observation(complete=False, notes=(str(error),))
+        life.refused = True
     life.ending = await seat.leave()
 
 
@@ -92,7 +94,8 @@ async def _try(job: TrialJob, seat: Seat, tell: Callable[[str], None]) -> _Life:
         # QEMU did not even start: that is this trial's outcome, and it is tried again.
         life.observation = Observation(complete=False, notes=(str(error),))
     finally:
-        if life.ending is not Ending.SETTLED:
+        # A guest that still owes an answer might give it to the next trial.
+        if life.refused or life.ending is not Ending.SETTLED:
             await seat.clear()
     return life
 

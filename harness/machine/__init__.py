@@ -10,8 +10,9 @@ from harness.machine.accelerator import choose_accelerator
 from harness.machine.compiler import SHARED, STATIC, compiled
 from harness.machine.guest import Completed, Guest, SavingGuest
 from harness.machine.initrd import build_initrd
-from harness.machine.qemu import boot
-from harness.machine.terminal import interactive
+from harness.machine.inspect import dump, open_gdb
+from harness.machine.qemu import QemuGuest, boot
+from harness.machine.terminal import interactive, shell
 from harness.machine.vm import BootSpec
 
 __all__ = [
@@ -20,10 +21,14 @@ __all__ = [
     "BootSpec",
     "Completed",
     "Guest",
+    "QemuGuest",
     "SavingGuest",
     "boot",
     "build_initrd",
     "choose_accelerator",
     "compiled",
+    "dump",
     "interactive",
+    "open_gdb",
+    "shell",
 ]

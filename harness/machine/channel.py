@@ -15,7 +15,7 @@ from harness.machine.guest import Completed
 from harness.words import InfraError
 
 PORT_NAME = "harness.agent"
-VERSION = 2
+VERSION = 3
 OUTPUT_LIMIT = 16 << 20
 _FRAME_MAX = 64 << 20
 _HEAD = struct.Struct("<IIB")
@@ -29,6 +29,7 @@ class _Frame(enum.IntEnum):
     POWEROFF = 5
     SEED = 6
     SAY = 7
+    POKE = 8
     HELLO = 64
     PONG = 65
     DONE = 66
@@ -100,6 +101,25 @@ class Channel:
             )
         payload = self._bounds(seconds) + path.encode() + b"\0" + data
         return _completed(await self._request(_Frame.WRITE, payload))
+
+    async def poke(self, path: str, data: bytes) -> Completed:
+        """Have the agent itself write a file that never blocks; the exit code is an errno."""
+        return _completed(await self._request(_Frame.POKE, path.encode() + b"\0" + data))
+
+    def ask(self, path: str, seconds: float) -> int:
+        """Begin to read a file that is answered later; return the number under which that is waited for."""
+        number = next(self._ids)
+        self.expect(number)
+        self._send(number, _Frame.READ, self._bounds(seconds) + path.encode() + b"\0")
+        return number
+
+    def expect(self, number: int) -> None:
+        """Wait anew for what was asked in a state that the guest has gone back to."""
+        self._answers[number] = asyncio.get_running_loop().create_future()
+
+    async def answer(self, number: int) -> Completed:
+        """Return what came of `ask`; the exit code is an errno."""
+        return _completed(await self._answers[number])
 
     def poweroff(self) -> None:
         """Ask the agent to power the guest off; there is no answer."""

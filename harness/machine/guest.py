@@ -51,6 +51,18 @@ class Guest(Protocol):
     async def write(self, path: str, data: bytes) -> None:
         """Write a file in the guest, new ones executable; `InfraError` if it cannot be written."""
 
+    async def ask(self, path: str, timeout: float) -> None:  # noqa: ASYNC109
+        """Begin to read a file that blocks, for at most `timeout` seconds; `answer` ends it.
+
+        A state that is saved meanwhile has it under way.
+        """
+
+    async def poke(self, path: str, data: bytes) -> None:
+        """Write a file that is there and does not block; `InfraError` if it cannot be written."""
+
+    async def answer(self, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Return what the file had to say for which it was asked; `InfraError` if it cannot be read."""
+
     async def shutdown(self) -> Ending:
         """Power the guest off, drain the console, and tell how it ended. Never raises `GuestEndedError`."""
 
@@ -59,16 +71,22 @@ class Guest(Protocol):
 
 
 class SavingGuest(Guest, Protocol):
-    """A guest whose state after boot can be kept and gone back to."""
+    """A guest whose states can be kept, by name, and gone back to."""
 
-    async def save(self) -> None:
-        """Keep the guest's state and let it go on; no request may be under way. `InfraError` if it cannot."""
+    async def save(self, name: str) -> None:
+        """Keep the guest's state and let it go on; no request but one of `ask` may be under way.
 
-    async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
-        """Go back to the kept state with other random numbers, with a console file in `folder`.
+        `InfraError` if it cannot.
+        """
+
+    async def restore(self, name: str, folder: Path, deadline: float, seed: bytes) -> None:
+        """Go back to a kept state with other random numbers, with a console file in `folder`.
 
         `InfraError` if the state cannot be loaded: the guest has to be ended then.
         """
+
+    async def drop(self, name: str) -> None:
+        """Forget a kept state; `InfraError` if it cannot."""
 
     async def settle(self) -> Ending:
         """Have the console say all that it has to; `SETTLED`, or how the guest ended meanwhile."""

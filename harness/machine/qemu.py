@@ -8,7 +8,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -31,6 +32,8 @@ _PORT_CLOSED_SECONDS = 2.0  # a guest that resets closes the agent's port a mome
 _TALKING = 2.0  # times `silence` that a kernel may talk while its agent does not answer
 # Those endings whose guest may still be able to say what its tasks do.
 _TELLING = {Ending.SILENT, Ending.AGENT_LOST, Ending.NO_BOOT, Ending.DEADLINE}
+# Those whose memory is still there: QEMU pauses where a guest resets.
+_LEFT = {*_TELLING, Ending.PANIC, Ending.RESET}
 
 
 async def boot(spec: BootSpec) -> QemuGuest:
@@ -57,11 +60,21 @@ def _full(folder: Path, error: OSError) -> GuestEndedError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What belongs to a saved state outside of QEMU: what was said, and what was asked for."""
+
+    said: bytes
+    asked: int | None
+
+
 class QemuGuest:
     """A guest in QEMU; see the `Guest` protocol for what its methods promise."""
 
     def __init__(self, spec: BootSpec) -> None:
         self.boot_seconds = 0.0
+        #: Called when the guest has ended by itself, before QEMU does.
+        self.last_look: Callable[[Vm], Awaitable[None]] | None = None
         self._spec = spec
         self._deadline = Deadline(spec.deadline)
         self._vm = Vm(spec, self._on_event, self._on_console_error)
@@ -69,7 +82,8 @@ class QemuGuest:
         self._panicked = False
         self._powering_off = False
         self._restoring = False
-        self._said = b""
+        self._kept: dict[str, _Kept] = {}
+        self._asked: int | None = None
         self._watchers: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[tuple[Ending, str]] = asyncio.get_running_loop().create_future()
@@ -140,23 +154,46 @@ class QemuGuest:
         )
         _check(done, f"{path} cannot be written in the guest")
 
-    async def save(self) -> None:
+    async def ask(self, path: str, timeout: float) -> None:  # noqa: ASYNC109 - the agent keeps it
+        """Begin to read a file that blocks until it has an answer."""
+        if self._closed.done():
+            raise self._closed.result()
+        self._asked = self._channel.ask(path, timeout)
+        await self._or_end(asyncio.ensure_future(self._channel.ping()))  # then it is under way
+
+    async def poke(self, path: str, data: bytes) -> None:
+        """Write a file that is there and does not block."""
+        _check(
+            await self._request(self._channel.poke(path, data), _FILE_SECONDS, f"poking {path}"), f"{path}"
+        )
+
+    async def answer(self, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Return what came of `ask`."""
+        assert self._asked is not None, "nothing was asked"
+        done = await self._request(self._channel.answer(self._asked), timeout, "answering")
+        _check(done, "what was asked cannot be read in the guest")
+        return done.stdout
+
+    async def save(self, name: str) -> None:
         """Keep the guest's state and what it said so far, and let it go on; no request may be under way.
 
         `InfraError` if QEMU cannot.
         """
-        await self._or_end(asyncio.ensure_future(self._save()))
+        await self._or_end(asyncio.ensure_future(self._save(name)))
 
-    async def _save(self) -> None:
+    async def _save(self, name: str) -> None:
         await self._in_time(self._say_all(), "its console stalled")
         await self._vm.command("stop")
         self._vm.console.take_what_is_there()
-        self._said = await asyncio.to_thread(self.console.read_bytes)
-        await self._vm.snapshot.save()
-        await self._vm.resume()
+        said = await asyncio.to_thread(self.console.read_bytes)
+        try:
+            await self._vm.snapshot.save(name)
+            self._kept[name] = _Kept(said, self._asked)
+        finally:
+            await self._vm.resume()
 
-    async def restore(self, folder: Path, deadline: float, seed: bytes) -> None:
-        """Go back to the saved state, with other random numbers and `deadline` seconds to live.
+    async def restore(self, name: str, folder: Path, deadline: float, seed: bytes) -> None:
+        """Go back to a saved state, with other random numbers and `deadline` seconds to live.
 
         The console goes on in a new file in `folder`, which exists, after what was said before the state was
         saved. `InfraError` if the state cannot be loaded: the guest has to be ended then.
@@ -166,20 +203,29 @@ class QemuGuest:
         self._unwatch()
         self._restoring = True
         try:
-            await self._or_end(asyncio.ensure_future(self._restore(folder, seed)))
+            await self._or_end(asyncio.ensure_future(self._restore(name, folder, seed)))
         finally:
             self._restoring = False
         self._watch_time(Deadline(deadline))
         self._watchers.append(self._spawn(self._heartbeat()))
 
-    async def _restore(self, folder: Path, seed: bytes) -> None:
-        await self._vm.snapshot.load()
+    async def _restore(self, name: str, folder: Path, seed: bytes) -> None:
+        await self._vm.snapshot.load(name)
+        kept = self._kept[name]
         try:
-            self._vm.console.turn(folder / "console.log", self._said)
+            self._vm.console.turn(folder / "console.log", kept.said)
         except OSError as error:
             raise _full(folder, error) from error
+        self._asked = kept.asked
+        if kept.asked is not None:
+            self._channel.expect(kept.asked)
         await self._vm.resume()
         await self._in_time(self._channel.seed(seed), "its agent did not answer after it was restored")
+
+    async def drop(self, name: str) -> None:
+        """Forget a saved state."""
+        await self._or_end(asyncio.ensure_future(self._vm.snapshot.drop(name)))
+        self._kept.pop(name, None)
 
     async def settle(self) -> Ending:
         """Have the console say all that it has to, and stop the guest until it is restored.
@@ -207,6 +253,10 @@ class QemuGuest:
         except TimeoutError:
             self._finish_as(Ending.SILENT, otherwise)
             raise await asyncio.shield(self._closed) from None
+
+    async def wake(self) -> None:
+        """Let a guest that has settled go on, watched by nobody; `InfraError` if it cannot."""
+        await self._vm.resume()
 
     async def shutdown(self) -> Ending:
         """Power the guest off, drain the console, and tell how it ended."""
@@ -336,6 +386,8 @@ class QemuGuest:
             if ending in _TELLING:
                 with contextlib.suppress(OSError):
                     await dump_tasks(self._vm, self.console.parent)
+            if self.last_look is not None and ending in _LEFT:
+                await self.last_look(self._vm)
             await self._vm.kill()
             await self._channel.close()
         finally:
@@ -382,6 +434,6 @@ class QemuGuest:
 
 def _check(done: Completed, what: str) -> None:
     if done.timed_out:
-        raise InfraError(f"{what}: it took longer than {_FILE_SECONDS:g} s")
+        raise InfraError(f"{what}: it took too long")
     if done.exit_code:
         raise InfraError(f"{what}: {os.strerror(done.exit_code)}")

@@ -5,42 +5,77 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 
 from qemu.qmp import EventListener, Message, QMPClient, QMPError
 
 from harness.machine.launch import Handover
+from harness.machine.memory import GuestMemory
 from harness.words import InfraError
 
-_FILE, _STATE, _TAG, _JOB = "state-file", "state", "ready", "snapshot"
+_FILE, _STATE, _MEMORY, _JOB = "state-file", "state", "memory", "snapshot"
 _SECONDS = 60.0
+_ROM = re.compile(r"^addr=([0-9a-f]+) size=0x([0-9a-f]+) mem=ram ", re.MULTILINE)
 
 
 class Snapshot:
-    """One saved state. It lies in a qcow2 image without a disk, in a memory file that dies with QEMU."""
+    """Saved states, by name, of a guest with `size` bytes of memory.
 
-    def __init__(self, qmp: QMPClient) -> None:
+    Its memory is a file that we share with QEMU, and is saved and brought back by us, for QEMU copies all of
+    it, used or not, in small blocks. The rest is saved by QEMU, in a qcow2 image without a disk, in a memory
+    file. Both die with their holders.
+    """
+
+    def __init__(self, qmp: QMPClient, size: int) -> None:
         self._qmp = qmp
+        self._memory = GuestMemory(size)
         self._formatted = False
 
-    @staticmethod
-    def arguments(handover: Handover) -> list[str]:
-        """Return the options that give QEMU the file."""
-        handover.fds.append(os.memfd_create(_STATE))
-        path = f"/proc/self/fd/{handover.fds[-1]}"
-        return ["-blockdev", f"driver=file,node-name={_FILE},filename={path},locking=off"]
+    def arguments(self, handover: Handover) -> list[str]:
+        """Return the options that give QEMU both files."""
+        handover.fds += [os.memfd_create(_STATE), os.dup(self._memory.fd)]
+        state, memory = (f"/proc/self/fd/{fd}" for fd in handover.fds[-2:])
+        backend = f"memory-backend-file,id={_MEMORY},size={self._memory.size},mem-path={memory},share=on"
+        return [
+            *("-object", backend, "-machine", f"memory-backend={_MEMORY}"),
+            *("-blockdev", f"driver=file,node-name={_FILE},filename={state},locking=off"),
+        ]
 
-    async def save(self) -> None:
-        """Save the guest as it is now; `InfraError` if QEMU cannot."""
+    async def save(self, name: str) -> None:
+        """Save the guest, which is stopped; `InfraError` if QEMU cannot."""
         if not self._formatted:
-            await self._job("blockdev-create", options={"driver": "qcow2", "file": _FILE, "size": 0})
-            await self._execute("blockdev-add", {"driver": "qcow2", "node-name": _STATE, "file": _FILE})
-            self._formatted = True
-        await self._job("snapshot-save", tag=_TAG, vmstate=_STATE, devices=[_STATE])
+            await self._format()
+        await self._job("snapshot-save", tag=name, vmstate=_STATE, devices=[_STATE])
+        await asyncio.to_thread(self._memory.save, name)
 
-    async def load(self) -> None:
-        """Go back to the saved state, stopped; `InfraError` if that fails: the guest is of no use then."""
+    async def _format(self) -> None:
+        await self._job("blockdev-create", options={"driver": "qcow2", "file": _FILE, "size": 0})
+        await self._execute("blockdev-add", {"driver": "qcow2", "node-name": _STATE, "file": _FILE})
+        capability = {"capability": "x-ignore-shared", "state": True}
+        await self._execute("migrate-set-capabilities", {"capabilities": [capability]})
+        roms = str(await self._execute("human-monitor-command", {"command-line": "info roms"}))
+        self._memory.rewritten((int(at, 16), int(size, 16)) for at, size in _ROM.findall(roms))
+        self._formatted = True
+
+    async def load(self, name: str) -> None:
+        """Go back to a saved state, stopped; `InfraError` if that fails: the guest is of no use then.
+
+        Devices look into their rings in the guest's memory while they are loaded, and before that QEMU resets
+        the machine, which writes the kernel's image anew.
+        """
         await self._execute("stop", {})
-        await self._job("snapshot-load", tag=_TAG, vmstate=_STATE, devices=[_STATE])
+        await asyncio.to_thread(self._memory.load, name, rewritten=False)
+        await self._job("snapshot-load", tag=name, vmstate=_STATE, devices=[_STATE])
+        await asyncio.to_thread(self._memory.load, name, rewritten=True)
+
+    async def drop(self, name: str) -> None:
+        """Forget a state, whose room the next one takes; `InfraError` if QEMU cannot."""
+        await self._job("snapshot-delete", tag=name, devices=[_STATE])
+        self._memory.drop(name)
+
+    def close(self) -> None:
+        """Let go of the memory, when QEMU is gone."""
+        self._memory.close()
 
     async def _execute(self, name: str, arguments: dict[str, object]) -> object:
         try:

@@ -11,10 +11,11 @@ import termios
 import tty
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from harness.machine.qemu import boot
+from harness.machine.qemu import QemuGuest, boot
 from harness.machine.vm import BootSpec
-from harness.words import Ending, UserError
+from harness.words import Ending, GuestEndedError, UserError
 
 _ESCAPE = b"\x1d"  # Ctrl-]
 _SESSION = 24 * 3600.0  # seconds: a person sits there
@@ -29,9 +30,29 @@ async def interactive(spec: BootSpec) -> Ending:
     if not sys.stdin.isatty():
         raise UserError("a shell in the guest needs a terminal: standard input is not one")
     size = os.get_terminal_size(sys.stdin.fileno())
-    shell = f"agent.shell={size.lines}x{size.columns}"
-    cmdline = f"{spec.cmdline} {shell}".strip()
+    cmdline = f"{spec.cmdline} agent.shell={size.lines}x{size.columns}".strip()
     guest = await boot(replace(spec, cmdline=cmdline, deadline=_SESSION))
+    try:
+        return await _attend(guest, asyncio.ensure_future(guest.ended()))
+    finally:
+        await guest.kill()
+
+
+async def shell(guest: QemuGuest) -> Ending:
+    """Start a shell in a guest that runs, give it the terminal until one of them ends, and end the guest.
+
+    `UserError` where standard input is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("a shell in the guest needs a terminal: standard input is not one")
+    size = os.get_terminal_size(sys.stdin.fileno())
+    # The agent's child leads a session of its own: the first terminal that it opens becomes its own.
+    start = f"stty rows {size.lines} cols {size.columns}; exec sh -i"
+    argv = ["/bin/sh", "-c", f"exec </dev/ttyS0 >/dev/ttyS0 2>&1; {start}"]
+    return await _attend(guest, asyncio.ensure_future(guest.run(argv, _SESSION)))
+
+
+async def _attend(guest: QemuGuest, done: asyncio.Future[Any]) -> Ending:
     loop = asyncio.get_running_loop()
     left = asyncio.Event()
 
@@ -42,18 +63,18 @@ async def interactive(spec: BootSpec) -> Ending:
             left.set()
 
     print("The guest's shell: Ctrl-] ends it, exit or poweroff too.", flush=True)
-    try:
-        with _raw(sys.stdin.fileno()):
-            guest.vm.console.listener = _show
-            guest.vm.type(b"\n")
-            loop.add_reader(sys.stdin, on_key)
-            waits = [asyncio.ensure_future(left.wait()), asyncio.ensure_future(guest.ended())]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            waits[0].cancel()
-            loop.remove_reader(sys.stdin)
-            return await guest.shutdown()
-    finally:
-        await guest.kill()
+    with _raw(sys.stdin.fileno()):
+        guest.vm.console.listener = _show
+        guest.vm.type(b"\n")
+        loop.add_reader(sys.stdin, on_key)
+        waiting = asyncio.ensure_future(left.wait())
+        await asyncio.wait([waiting, done], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        loop.remove_reader(sys.stdin)
+        ending = await guest.shutdown()
+    with contextlib.suppress(GuestEndedError):
+        await done
+    return ending
 
 
 def _show(data: bytes) -> None:

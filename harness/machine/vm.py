@@ -33,6 +33,10 @@ _CLOCKS = {Accelerator.TCG: "tsc=unstable clocksource=hpet", Accelerator.KVM: "t
 # The machine is q35: i440fx ("pc") tells its interrupt routing by an AML loop, which costs 2.2 of the 5.4 s
 # of processor time to the agent's greeting under TCG, and on a starved host runs into ACPICA's loop timeout
 # (30 s: AE_AML_LOOP_TIMEOUT), which leaves virtio without an interrupt. q35's routing is a plain table.
+# Without fast string instructions the kernel clears and copies pages in loops of plain stores, which TCG
+# translates; it executes `rep stosb` byte by byte (0.4 of 3.1 s of processor time of a boot).
+_TCG_CPU = "max,-erms,-fsrm"
+_COMMAND = 60.0  # seconds for one command of the monitor
 _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 
 
@@ -70,7 +74,7 @@ class Vm:
         self._spec = spec
         self._on_event = on_event
         self._qmp = QMPClient("harness")
-        self.snapshot = Snapshot(self._qmp)
+        self._snapshot = Snapshot(self._qmp, spec.memory_mib << 20) if spec.snapshot else None
         self._events: asyncio.Task[None] | None = None
         self._input = -1
         self._ending = asyncio.Lock()
@@ -105,6 +109,13 @@ class Vm:
                 os.close(fd)
         await self._connect(qmp)
 
+    @property
+    def snapshot(self) -> Snapshot:
+        """What saves and brings back the state; `InfraError` for a guest that was not meant for it."""
+        if self._snapshot is None:
+            raise InfraError("this guest was not started to be saved")
+        return self._snapshot
+
     async def resume(self) -> None:
         """Let a stopped guest run; `InfraError` if it cannot."""
         if await self.command("cont") is None:
@@ -127,7 +138,7 @@ class Vm:
                 "-accel",
                 "kvm" if kvm else "tcg,thread=multi",
                 "-cpu",
-                "host" if kvm else "max",
+                "host" if kvm else _TCG_CPU,
             ),
             *("-smp", str(spec.cpus), "-m", str(spec.memory_mib)),
             *("-action", "reboot=shutdown,shutdown=pause,panic=none"),
@@ -137,7 +148,7 @@ class Vm:
             *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
             *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
             *("-append", f"{CMDLINE} {_CLOCKS[spec.accelerator]} {spec.cmdline}".strip()),
-            *(Snapshot.arguments(handover) if spec.snapshot else ()),
+            *(self._snapshot.arguments(handover) if self._snapshot else ()),
         ]
         return arguments, qmp
 
@@ -161,10 +172,19 @@ class Vm:
     async def command(self, name: str, **arguments: object) -> object:
         """Execute a monitor command; None if QEMU is gone or refuses."""
         try:
-            async with asyncio.timeout(_STARTUP):
+            async with asyncio.timeout(_COMMAND):
                 return await self._qmp.execute(name, arguments)
         except (QMPError, OSError, EOFError, TimeoutError):
             return None
+
+    async def hand_over(self, fd: int, name: str) -> None:
+        """Give QEMU a descriptor by a name; `InfraError` if it does not take it."""
+        try:
+            self._qmp.send_fd_scm(fd)
+        except (QMPError, OSError) as error:
+            raise InfraError(f"QEMU takes no file: {error}") from error
+        if await self.command("getfd", fdname=name) is None:
+            raise InfraError("QEMU takes no file")
 
     def type(self, data: bytes) -> None:
         """Type on the serial console; what a full pipe does not take is lost."""
@@ -201,3 +221,5 @@ class Vm:
         if self._input >= 0:
             os.close(self._input)
             self._input = -1
+        if self._snapshot:
+            self._snapshot.close()

@@ -89,6 +89,8 @@ def wanted(cell: Cell) -> str:
 
 def rate(cell: Cell) -> str:
     """Say how often the kernel misbehaved and what that bounds, empty for a single trial."""
+    if cell.known is not None:
+        return str(cell.known)
     if len(cell.trials) < 2:
         return ""
     # scipy takes a second to import, and a run of single trials needs none of it.

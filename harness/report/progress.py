@@ -24,8 +24,8 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """Tell one fact."""
 
-    def planned(self, builds: int, trials: int, guests: int) -> None:
-        """Tell how much there is to do."""
+    def planned(self, builds: int, trials: int | None, guests: int) -> None:
+        """Tell how much there is to do; None for trials of which nobody knows yet how many there will be."""
 
     def building(self, variant: str, done: int, total: int | None) -> None:
         """Tell that `done` of `total` steps of the build of a variant's kernel are done."""
@@ -47,7 +47,8 @@ class _Pace:
     """Estimates the time left from the pace so far."""
 
     def __init__(self) -> None:
-        self.builds = self.trials = 0
+        self.builds = 0
+        self.trials: int | None = 0
         self.guests = 1
         self.built: list[float] = []
         self.tried: deque[float] = deque(maxlen=20)
@@ -55,7 +56,7 @@ class _Pace:
 
     def left(self) -> float | None:
         """Return seconds, None while nothing is known. A first build is no measure of those that follow."""
-        if not self.tried and not self.built:
+        if self.trials is None or not (self.tried or self.built):
             return None
         later = self.built[1:] or [value / 4 for value in self.built]
         builds = (self.builds - len(self.built)) * (sum(later) / len(later) if later else 0)
@@ -90,10 +91,11 @@ class PlainProgress:
         stamp = time.strftime("%H:%M:%S")
         self._console.print(f"{stamp} {text}", markup=False, highlight=False, soft_wrap=True)
 
-    def planned(self, builds: int, trials: int, guests: int) -> None:
+    def planned(self, builds: int, trials: int | None, guests: int) -> None:
         """Print how much there is to do."""
         self._pace.builds, self._pace.trials, self._pace.guests = builds, trials, guests
-        self.say(f"{builds} kernels to have, {trials} trials to run, {guests} guests at a time")
+        count = "as many trials as it takes" if trials is None else f"{trials} trials to run"
+        self.say(f"{builds} kernels to have, {count}, {guests} guests at a time")
 
     def building(self, variant: str, done: int, total: int | None) -> None:
         """Print how far a build is, now and then."""
@@ -155,7 +157,8 @@ class LiveProgress(PlainProgress):
         for guest, (name, since) in sorted(self._running.items()):
             step = f", {self._steps[guest]}" if guest in self._steps else ""
             lines.append(Text(f"guest {guest}: {name} {now - since:.0f} s{step}", style="cyan"))
-        done = f"{self._pace.trials_done} of {self._pace.trials} trials"
+        of = "" if self._pace.trials is None else f" of {self._pace.trials}"
+        done = f"{self._pace.trials_done}{of} trials"
         lines.append(Text(f"{done}{self._left()}", style="bold"))
         return Group(*lines)
 

@@ -26,6 +26,8 @@ def command(
         "variants": "" if candidates else ",".join(variants or _strings(plan.get("variants"))),
         "workloads": ",".join(workloads or _strings(plan.get("workloads"))),
         "trials": trials or plan.get("trials"),
+        "until": plan.get("until"),
+        "for": plan.get("seconds") or None,
         "cold-every": plan.get("cold_every"),
         "seed": plan.get("seed"),
         "accelerator": plan.get("accelerator"),

@@ -167,6 +167,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "reasons": list(cell.reasons),
         "trials": len(cell.trials),
         "failures": cell.failures,
+        "known": dataclasses.asdict(cell.known) if cell.known else None,
         "counters": merge_counters(cell.trials),
         "witnesses": merge_witnesses(cell.trials),
         "events": _events(cell.trials),

@@ -14,7 +14,7 @@ import jsonschema
 from harness.report.codec import read_trial
 from harness.report.comparison import Comparison, read_comparison
 from harness.report.results import SCHEMA_VERSION, Origin, Results, VariantReport, schema
-from harness.words import Accelerator, AcceleratorChoice, Cell, Expectation, Outcome, Trial, UserError
+from harness.words import Accelerator, AcceleratorChoice, Cell, Expectation, Known, Outcome, Trial, UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +167,5 @@ def _cell(raw: Mapping[str, Any], trials: Mapping[str, Trial]) -> Cell:
         as_expected=raw["as_expected"],
         reasons=tuple(raw["reasons"]),
         trials=tuple(trials[item["folder"]] for item in raw["trial_list"]),
+        known=Known(**raw["known"]) if raw.get("known") else None,
     )

@@ -130,7 +130,9 @@ def _bounds(failures: int, trials: int) -> str:
 
 def _passes(results: Results) -> Iterator[str]:
     """Say what a pass of several trials is worth."""
-    counts = {len(cell.trials) for cell in results.cells if cell.verdict is Outcome.PASS}
+    passed = [cell for cell in results.cells if cell.verdict is Outcome.PASS]
+    yield from (f"{cell.variant} x {cell.workload}: {cell.known}" for cell in passed if cell.known)
+    counts = {len(cell.trials) for cell in passed if not cell.known}
     for count in sorted(counts - {1}):
         bounds = _bounds(0, count).partition(": ")[2]
         yield f"a pass: none of {count} trials failed, so the rate is {bounds}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.verdict.known import known
 from harness.words import Cell, Expectation, Outcome, Trial
 
 # One failing trial makes the cell fail: a failure is never outvoted by trials that did not show it.
@@ -58,14 +59,16 @@ def judge_cell(
     *,
     unproved: str = "",
     build_failure: str | None = None,
+    until: float | None = None,
     must_pass: bool = True,
 ) -> Cell:
     """Judge a cell from its trials.
 
     Without trials (a kernel that did not build: `build_failure` is its first error line) nothing was
     measured. Without a positive control that failed as it should, a pass proves nothing: `unproved` says what
-    was wrong with the control, and is empty when nothing was. `must_pass` is false where a failure that
-    history does not foresee is no surprise.
+    was wrong with the control, and is empty when nothing was. `until` is the bound that the failure rate was
+    held against after every trial. `must_pass` is false where a failure that history does not foresee is no
+    surprise.
     """
     reasons: tuple[str, ...]
     if build_failure is not None or not trials:
@@ -88,4 +91,5 @@ def judge_cell(
         as_expected=is_as_expected(verdict, trials, expected, must_pass=must_pass),
         reasons=reasons,
         trials=tuple(trials),
+        known=known(trials, until),
     )

@@ -38,6 +38,15 @@ class GuestLike(Protocol):
     async def read(self, path: str) -> bytes:
         """Return the content of a file in the guest; `InfraError` if it cannot be read."""
 
+    async def ask(self, path: str, timeout: float) -> None:  # noqa: ASYNC109
+        """Begin to read a file that blocks, for at most `timeout` seconds; `answer` ends it."""
+
+    async def poke(self, path: str, data: bytes) -> None:
+        """Write a file that is there and does not block; `InfraError` if it cannot be written."""
+
+    async def answer(self, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Return what the file had to say for which it was asked; `InfraError` if it cannot be read."""
+
 
 Parameters = Mapping[str, int | str]
 
@@ -83,6 +92,13 @@ class Workload(ABC):
     programs: Mapping[str, str] = field(default_factory=dict)
     parameters: Parameters = field(default_factory=dict)
 
+    async def prepare(self, guest: GuestLike) -> None:  # noqa: B027 - most that are costly need none
+        """Bring a guest fresh from boot into the state that every trial starts from, its control too.
+
+        Neither a seed nor a random choice has a place here: the state is kept, and gone back to. `InfraError`
+        if the guest cannot be prepared. By default there is nothing to do.
+        """
+
     @abstractmethod
     async def run(
         self,
@@ -92,7 +108,7 @@ class Workload(ABC):
         seed: int = 0,
         tell: Callable[[str], None] = silent,
     ) -> Observation:
-        """Run it in a guest fresh from boot, or its positive control, and say what was measured.
+        """Run it in a guest that was prepared, or its positive control, and say what was measured.
 
         Random choices follow from `seed`, 32 bits. `tell` is told how far it is, in a few words.
         """

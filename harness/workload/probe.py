@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The workloads that the probe module runs: load it, read its result, leave the meaning to the workload."""
+"""The workloads of the probe module: load it, have it run, read its result, leave the meaning to others."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.lock import silent
-from harness.words import Misbehaviour, Observation
+from harness.words import InfraError, Misbehaviour, Observation
 from harness.workload.base import GuestLike, Workload
 from harness.workload.result import MalformedError, ProbeResult, parse_result
 
 MODULE = "/percpu_probe.ko"
 RESULT = "/sys/kernel/debug/percpu_probe/result"
+TRIGGER = "/dev/percpu_probe"
 
 #: What every workload needs of a kernel, and what every one of them witnesses. SCSI and iSCSI are there for
 #: the scans alone: one kernel for all is built once, and naming other workloads builds nothing again.
@@ -48,6 +49,16 @@ class ProbeWorkload(Workload):
         """Say in sentences what of these counters is neither misbehaviour nor to be left out."""
         return []
 
+    async def prepare(self, guest: GuestLike) -> None:
+        """Load the module, which does what every run starts from, and have a task wait for the run."""
+        argv = ["/bin/busybox", "insmod", MODULE, f"workload={self.name}", "wait=1"]
+        argv += [f"{name}={value}" for name, value in self.parameters.items()]
+        loaded = await guest.run(argv, self.deadline)
+        if loaded.exit_code != 0:
+            said = loaded.stderr.decode(errors="replace").strip()
+            raise InfraError(f"insmod ended with exit code {loaded.exit_code}: {said}")
+        await guest.ask(TRIGGER, self.deadline)
+
     async def run(
         self,
         guest: GuestLike,
@@ -56,19 +67,14 @@ class ProbeWorkload(Workload):
         seed: int = 0,
         tell: Callable[[str], None] = silent,
     ) -> Observation:
-        """Load the module and read its result. Whatever is not well formed makes the run incomplete."""
-        parameters = {"sabotage": int(sabotage), "seed": seed, **self.parameters}
-        argv = ["/bin/busybox", "insmod", MODULE, f"workload={self.name}"]
-        argv += [f"{name}={value}" for name, value in parameters.items()]
-        loaded = await guest.run(argv, self.deadline)
-        if loaded.exit_code != 0:
-            said = loaded.stderr.decode(errors="replace").strip()
-            return _incomplete(f"insmod ended with exit code {loaded.exit_code}: {said}")
-        data = await guest.read(RESULT)
+        """Have the module run and read its result. Whatever is not well formed makes the run incomplete."""
+        await guest.poke(TRIGGER, f"{sabotage:d} {seed}".encode())
+        data = await guest.answer(self.deadline)
         try:
             return self._observe(parse_result(data, self.name))
         except MalformedError as error:
-            return _incomplete(f"the result of the probe module is malformed: {error}")
+            why = f"the result of the probe module is malformed: {error}"
+            return Observation(complete=False, notes=(why,))
 
     def _observe(self, result: ProbeResult) -> Observation:
         failures: list[Misbehaviour] = []
@@ -87,10 +93,6 @@ class ProbeWorkload(Workload):
             notes=tuple(notes),
             paths=result.paths,
         )
-
-
-def _incomplete(why: str) -> Observation:
-    return Observation(complete=False, notes=(why,))
 
 
 def refused(counters: Mapping[str, int], callers: Mapping[str, str], what: str) -> list[str]:

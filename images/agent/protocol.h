@@ -18,6 +18,8 @@
  *   POWEROFF       no payload, no answer: the guest powers off
  *   SEED           bytes; the kernel's random numbers begin anew with them; answered by PONG
  *   SAY            text; the agent says it in the kernel's log; answered by PONG
+ *   POKE           path ended by NUL, content to the end of the frame; the agent itself writes it, at once, to
+ *                  a file that is there and never blocks
  * guest to host
  *   HELLO          u32 PROTOCOL_VERSION; sent once, when the agent is ready
  *   PONG           no payload
@@ -25,7 +27,7 @@
  *                  u8 1 if either was cut at `limit` bytes
  *
  * READ and WRITE are children of the agent like any command, so that a file that blocks cannot block the
- * agent; what was read is the child's stdout, and value is 0 or an errno. When a timeout expires the agent
+ * agent; what was read is the child's stdout, and value is 0 or an errno, as it is after POKE. When a timeout expires the agent
  * asks the kernel for its blocked tasks and held locks (sysrq w and d), kills the command's session leader
  * and group, and answers HOW_TIMEOUT whether or not the command could be killed.
  */
@@ -35,7 +37,7 @@
 #include <stdint.h>
 
 #define PORT_NAME "harness.agent"
-#define PROTOCOL_VERSION 2u
+#define PROTOCOL_VERSION 3u
 #define FRAME_MAX (64u << 20)
 
 enum frame_type {
@@ -46,6 +48,7 @@ enum frame_type {
 	POWEROFF,
 	SEED,
 	SAY,
+	POKE,
 	HELLO = 64,
 	PONG,
 	DONE,

@@ -41,6 +41,12 @@ static unsigned int populate_as_kernel(struct pp_batch *batch, unsigned int coun
 	return failed;
 }
 
+static int prepare(void)
+{
+	pp_teach_reclaim_lock();
+	return 0;
+}
+
 /* What one kind of caller populates stays allocated, so that the next has to populate its own. */
 static int run(void)
 {
@@ -52,7 +58,6 @@ static int run(void)
 	error = pp_batch_init(&batch, count * (PP_NR_CONSTRAINED + 1));
 	if (error)
 		return error;
-	pp_teach_reclaim_lock();
 	if (pp_sabotage)
 		pp_stand_in_allocate(PP_KERNEL);
 	pp_watch_start();
@@ -73,5 +78,6 @@ static int run(void)
 const struct pp_workload pp_constrained_holder = {
 	.name = "constrained-holder",
 	.parts = PP_NR_CONSTRAINED + 1,
+	.prepare = prepare,
 	.run = run,
 };

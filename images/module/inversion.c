@@ -57,6 +57,16 @@ static void constrained_under(struct mutex *lock, const char *source)
 		PP_NR_CONSTRAINED, debug_locks ? "is content" : "is off: it has reported");
 }
 
+/* Lockdep learns of both locks before anything is asked of percpu. */
+static int prepare(void)
+{
+	int error = pp_reclaim_through_shrinker();
+
+	if (!error)
+		pp_teach_reclaim_lock();
+	return error;
+}
+
 static int run(void)
 {
 	unsigned int failed, count = pp_count ?: KERNEL_COUNT;
@@ -66,11 +76,6 @@ static int run(void)
 	error = pp_batch_init(&batch, count * MAX_ROUNDS);
 	if (error)
 		return error;
-	error = pp_reclaim_through_shrinker();
-	if (error)
-		goto destroy;
-	pp_teach_reclaim_lock();
-
 	pp_watch_start();
 	failed = populate(&batch, count);
 	pp_counter(failed, "kernel_failures");
@@ -83,13 +88,13 @@ static int run(void)
 	constrained_under(&pp_taught_lock, "taught");
 	pp_watch_stop();
 	pp_watch_report();
-destroy:
 	pp_batch_destroy(&batch);
-	return error;
+	return 0;
 }
 
 const struct pp_workload pp_reclaim_inversion = {
 	.name = "reclaim-inversion",
 	.parts = 3,
+	.prepare = prepare,
 	.run = run,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Parameters, dispatch and life time: one load runs one workload and leaves its result in
- * debugfs.
+ * debugfs. With `wait` it is only prepared, and run later by a reader of the trigger.
  */
 #include <linux/debug_locks.h>
 #include <linux/kernel.h>
@@ -30,6 +30,12 @@ unsigned int pp_seconds;
 module_param_named(seconds, pp_seconds, uint, 0444);
 MODULE_PARM_DESC(seconds, "how long the storm blows (0: the default)");
 
+static bool wait;
+module_param(wait, bool, 0444);
+MODULE_PARM_DESC(wait, "prepare only; /dev/percpu_probe runs the workload");
+
+static const struct pp_workload *chosen;
+
 static const struct pp_workload *const workloads[] = {
 	&pp_reclaim_inversion,
 	&pp_constrained_holder,
@@ -51,11 +57,27 @@ static const struct pp_workload *find_workload(void)
 	return NULL;
 }
 
-static int __init percpu_probe_init(void)
+static void run_chosen(void)
 {
-	const struct pp_workload *chosen = find_workload();
 	int error;
 
+	pp_witness("lockdep_alive_before", debug_locks);
+	error = chosen->run();
+	pp_witness("lockdep_alive_after", debug_locks);
+	pp_result_finish(error);
+}
+
+static void clean_up(void)
+{
+	pp_watch_detach();
+	pp_result_close();
+}
+
+static int __init percpu_probe_init(void)
+{
+	int error;
+
+	chosen = find_workload();
 	if (!chosen) {
 		pr_err("percpu_probe: no workload is called '%s'\n", workload);
 		return -EINVAL;
@@ -63,17 +85,22 @@ static int __init percpu_probe_init(void)
 	error = pp_result_open(chosen);
 	if (error)
 		return error;
-
-	pp_witness("lockdep_alive_before", debug_locks);
-	error = chosen->run();
-	pp_witness("lockdep_alive_after", debug_locks);
-	pp_result_finish(error);
-	return 0;
+	pp_watch_attach();
+	error = chosen->prepare ? chosen->prepare() : 0;
+	if (!error && wait)
+		error = pp_trigger_open(run_chosen);
+	if (error)
+		clean_up();
+	else if (!wait)
+		run_chosen();
+	return error;
 }
 
 static void __exit percpu_probe_exit(void)
 {
-	pp_result_close();
+	if (wait)
+		pp_trigger_close();
+	clean_up();
 }
 
 module_init(percpu_probe_init);

@@ -30,11 +30,14 @@ extern unsigned int pp_seconds;
  * struct pp_workload - one way to drive the allocator
  * @name: value of the module parameter "workload"
  * @parts: number of pp_part() calls that a complete run makes
+ * @prepare: what every run starts from, if anything, when neither sabotage nor seed is known;
+ *	returns 0 or a negative errno
  * @run: returns 0 when it ran to its end, whatever it found, else a negative errno
  */
 struct pp_workload {
 	const char *name;
 	unsigned int parts;
+	int (*prepare)(void);
 	int (*run)(void);
 };
 
@@ -51,6 +54,7 @@ extern const struct pp_workload pp_scan;
 int pp_result_open(const struct pp_workload *workload);
 void pp_result_ready(void);
 void pp_result_finish(int error);
+ssize_t pp_result_read(char __user *buffer, size_t size, loff_t *at);
 void pp_result_close(void);
 __printf(2, 3) void pp_counter(u64 value, const char *fmt, ...);
 __printf(1, 2) void pp_note(const char *fmt, ...);
@@ -59,6 +63,10 @@ void pp_series(const char *name, atomic_t *bins, unsigned int count, unsigned in
 void pp_path(const char *label, unsigned long count, const unsigned long *stack,
 	     unsigned int depth);
 __printf(3, 4) void pp_part(const char *name, bool ok, const char *fmt, ...);
+
+/* trigger.c: the device that starts a workload which was only prepared. */
+int pp_trigger_open(void (*run)(void));
+void pp_trigger_close(void);
 
 /* caller.c: who asks for memory, and how. */
 enum pp_scope { PP_SCOPE_NONE, PP_SCOPE_NOFS, PP_SCOPE_NOIO };
@@ -127,6 +135,8 @@ struct pp_watch {
 
 extern struct pp_watch pp_watch;
 
+void pp_watch_attach(void);
+void pp_watch_detach(void);
 void pp_watch_start(void);
 void pp_watch_stop(void);
 void pp_watch_on_create(void (*hook)(void));

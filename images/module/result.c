@@ -2,11 +2,12 @@
 /*
  * Results: exact figures for the host in debugfs, KTAP for a person on the console.
  *
- * Only the task that loads the module writes here, so nothing is locked. The file `result` appears
- * when it is complete; its last line is the workload's token, and a result that did not fit has
- * none.
+ * Only the task that loads the module, or runs what that prepared, writes here, so nothing is
+ * locked. The file `result` appears when it is complete; its last line is the workload's token, and
+ * a result that did not fit has none.
  */
 #include <linux/debugfs.h>
+#include <linux/fs.h>
 #include <linux/kallsyms.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -82,6 +83,11 @@ void pp_result_finish(int error)
 	blob.data = text;
 	blob.size = used;
 	debugfs_create_blob("result", 0444, folder, &blob);
+}
+
+ssize_t pp_result_read(char __user *buffer, size_t size, loff_t *at)
+{
+	return simple_read_from_buffer(buffer, size, at, text, used);
 }
 
 void pp_result_close(void)

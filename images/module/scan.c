@@ -242,4 +242,8 @@ static int run(void)
 	return 0;
 }
 
-const struct pp_workload pp_scan = { "scan", 1, run };
+const struct pp_workload pp_scan = {
+	.name = "scan",
+	.parts = 1,
+	.run = run,
+};

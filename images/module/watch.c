@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What percpu did while the workload ran: chunks created and destroyed, pages populated, calls
- * that failed, and whether the balance worker was at work.
+ * that failed, and whether the balance worker was at work. The probes are there as long as the
+ * module is: to put one on a tracepoint takes the kernel far longer than a call of percpu.
  *
  * The probes count and return: they allocate nothing and take no lock.
  */
@@ -18,6 +19,7 @@
 struct pp_watch pp_watch;
 
 static struct task_struct *mine;
+static bool attached, watching;
 static void *new_chunks[MAX_CHUNKS];
 static void (*create_hook)(void);
 
@@ -39,8 +41,11 @@ static bool is_new_chunk(const void *base)
 /* percpu_create_chunk fires with pcpu_alloc_mutex held: that orders the writers of new_chunks. */
 static void on_create(void *data, void *base)
 {
-	int index = atomic_inc_return(&pp_watch.chunks_created) - 1;
+	int index;
 
+	if (!READ_ONCE(watching))
+		return;
+	index = atomic_inc_return(&pp_watch.chunks_created) - 1;
 	if (index < MAX_CHUNKS)
 		WRITE_ONCE(new_chunks[index], base);
 	if (by_worker())
@@ -51,7 +56,8 @@ static void on_create(void *data, void *base)
 
 static void on_destroy(void *data, void *base)
 {
-	atomic_inc(&pp_watch.chunks_destroyed);
+	if (READ_ONCE(watching))
+		atomic_inc(&pp_watch.chunks_destroyed);
 }
 
 /*
@@ -62,12 +68,14 @@ static void on_alloc(void *data, unsigned long call_site, bool reserved, bool is
 		     size_t size, size_t align, void *base, int off, void __percpu *ptr,
 		     size_t bytes, gfp_t gfp)
 {
-	if (!is_atomic && size >= PAGE_SIZE && is_new_chunk(base))
+	if (READ_ONCE(watching) && !is_atomic && size >= PAGE_SIZE && is_new_chunk(base))
 		atomic_add(size >> PAGE_SHIFT, &pp_watch.pages_populated);
 }
 
 static void on_fail(void *data, bool reserved, bool is_atomic, size_t size, size_t align)
 {
+	if (!READ_ONCE(watching))
+		return;
 	if (in_task() && current == mine)
 		atomic_inc(&pp_watch.fails_mine);
 	else
@@ -76,7 +84,7 @@ static void on_fail(void *data, bool reserved, bool is_atomic, size_t size, size
 
 static void on_page(void *data, struct page *page, unsigned int order, gfp_t gfp, int migratetype)
 {
-	if (by_worker() && pp_current_holds("pcpu_alloc_mutex"))
+	if (READ_ONCE(watching) && by_worker() && pp_current_holds("pcpu_alloc_mutex"))
 		atomic_inc(&pp_watch.worker_pages);
 }
 
@@ -97,17 +105,30 @@ static void check_prototypes(void)
 	check_trace_callback_type_mm_page_alloc(on_page);
 }
 
-/* Calls of percpu that fail in the task which starts the watch are counted apart, in fails_mine. */
-void pp_watch_start(void)
+/* Without a probe on each of the tracepoints the witness tracepoints_found will be missing. */
+void pp_watch_attach(void)
 {
 	check_prototypes();
-	mine = current;
-	pp_witness("tracepoints_found", pp_probes_attach(probes, ARRAY_SIZE(probes)));
+	attached = pp_probes_attach(probes, ARRAY_SIZE(probes));
 }
 
-void pp_watch_stop(void)
+void pp_watch_detach(void)
 {
 	pp_probes_detach(probes, ARRAY_SIZE(probes));
+}
+
+/* Count from here on. Calls that fail in the task which says so are counted in fails_mine. */
+void pp_watch_start(void)
+{
+	mine = current;
+	WRITE_ONCE(watching, true);
+	pp_witness("tracepoints_found", attached);
+}
+
+/* What other CPUs are counting at this moment may still be added. */
+void pp_watch_stop(void)
+{
+	WRITE_ONCE(watching, false);
 }
 
 /* Set before pp_watch_start(): @hook is called with pcpu_alloc_mutex held and preemption off. */

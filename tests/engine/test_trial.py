@@ -16,34 +16,27 @@ from harness.words import Ending, GuestEndedError, InfraError, Kernel, Observati
 GOOD_CONSOLE = b"[    0.000000] Linux version 6.12.0\n[    5.0] reboot: Power down\n"
 
 
-class ToldGuest:
-    """Answers as it was told."""
-
-    def __init__(self, notes: bytes | Exception) -> None:
-        self._notes = notes
-
-    async def read(self, path: str) -> bytes:
-        if isinstance(self._notes, Exception):
-            raise self._notes
-        return self._notes
-
-
 @dataclass
 class ToldSeat:
     """Gives one guest, which was booted for the trial or restored."""
 
     console: bytes = GOOD_CONSOLE
-    notes: bytes | Exception = b"\x00\xab\xcd\x00"
+    running_kernel: bool = True
+    refused: Exception | None = None
     ending: Ending = Ending.SETTLED
     broken: Exception | None = None
     restored_from: Path | None = None
     cleared: bool = False
 
-    async def take(self, job: TrialJob) -> tuple[ToldGuest, Path]:
+    async def take(self, job: TrialJob) -> tuple[object, Path]:
         if self.broken is not None:
             raise self.broken
         (job.folder / "console.log").write_bytes(self.console)
-        return ToldGuest(self.notes), self.restored_from or job.folder
+        return object(), self.restored_from or job.folder
+
+    async def prepare(self, job: TrialJob) -> None:
+        if self.refused is not None:
+            raise self.refused
 
     async def leave(self) -> Ending:
         return self.ending
@@ -76,7 +69,7 @@ def job(tmp_path: Path) -> TrialJob:
 async def go(job: TrialJob, **told: Any) -> Trial:
     seat: Any = ToldSeat(**told)
     done = await run_trial(job, seat)
-    assert seat.cleared is (done.ending is not Ending.SETTLED)
+    assert seat.cleared is (done.ending is not Ending.SETTLED or told.get("refused") is not None)
     return done
 
 
@@ -95,7 +88,7 @@ async def test_a_restored_guest_is_told_from_a_booted_one(job: TrialJob) -> None
 
 
 async def test_another_kernel_than_the_one_built_proves_nothing(job: TrialJob) -> None:
-    done = await go(job, notes=b"another build id")
+    done = await go(job, running_kernel=False)
     assert done.outcome is Outcome.INCONCLUSIVE
     assert done.reasons == ("witness missing: running_kernel",)
 
@@ -107,7 +100,7 @@ async def test_a_console_without_the_kernels_banner_proves_nothing(job: TrialJob
 
 
 async def test_a_file_that_the_guest_refuses_is_no_end_of_the_run(job: TrialJob) -> None:
-    done = await go(job, notes=InfraError("/sys/kernel/notes cannot be read in the guest"))
+    done = await go(job, refused=InfraError("/sys/kernel/notes cannot be read in the guest"))
     assert done.outcome is Outcome.INCONCLUSIVE
     assert done.observation.notes == ("/sys/kernel/notes cannot be read in the guest",)
 

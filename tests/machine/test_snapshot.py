@@ -25,14 +25,16 @@ pytestmark = [pytest.mark.guest, pytest.mark.timeout(400)]
 async def saved(spec: BootSpec) -> AsyncIterator[QemuGuest]:
     guest = await boot(replace(spec, snapshot=True, silence=5))
     await guest.write("/tmp/state", b"saved\n")
-    await guest.save()
+    await guest.save("state")
     yield guest
     await guest.kill()
 
 
-async def restore(guest: QemuGuest, folder: Path, deadline: float = 100, seed: bytes = b"seed") -> None:
+async def restore(
+    guest: QemuGuest, folder: Path, deadline: float = 100, seed: bytes = b"seed", name: str = "state"
+) -> None:
     await asyncio.to_thread(folder.mkdir)
-    await guest.restore(folder, deadline, seed)
+    await guest.restore(name, folder, deadline, seed)
 
 
 async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGuest, tmp_path: Path) -> None:
@@ -57,6 +59,44 @@ async def test_the_state_is_as_it_was_and_each_console_has_a_file(saved: QemuGue
     await restore(saved, tmp_path / "last")
     await asyncio.sleep(3)  # longer than a closed port is forgiven
     assert await saved.shutdown() is Ending.POWEROFF
+
+
+async def test_several_states_are_kept_apart(saved: QemuGuest, tmp_path: Path) -> None:
+    await saved.run(["sh", "-c", "echo harness: further > /dev/kmsg"], 10)
+    more = "dd if=/dev/urandom of=/tmp/more bs=1M count=8 && echo second > /tmp/state"
+    assert (await saved.run(["sh", "-c", more], 100)).exit_code == 0
+    await saved.save("further")
+    digest = (await saved.run(["md5sum", "/tmp/more"], 100)).stdout
+    assert digest
+    for number, name in enumerate(("state", "further", "state", "further")):
+        await restore(saved, tmp_path / str(number), name=name)
+        assert await saved.read("/tmp/state") == {"state": b"saved\n", "further": b"second\n"}[name]
+        if name == "further":
+            assert (await saved.run(["md5sum", "/tmp/more"], 100)).stdout == digest
+        else:
+            with pytest.raises(InfraError):
+                await saved.read("/tmp/more")
+        said = (tmp_path / str(number) / "console.log").read_text()
+        assert ("harness: further" in said) is (name == "further")
+    await saved.drop("further")
+    await restore(saved, tmp_path / "after", name="state")
+    with pytest.raises(InfraError, match="further"):
+        await restore(saved, tmp_path / "dropped", name="further")
+
+
+async def test_a_question_that_was_asked_before_is_answered_in_every_life(
+    saved: QemuGuest, tmp_path: Path
+) -> None:
+    await saved.run(["mkfifo", "/tmp/answers"], 10)
+    await saved.ask("/tmp/answers", 50)
+    await saved.save("asked")
+    for text in (b"one\n", b"two\n", b"three\n"):
+        await saved.poke("/tmp/answers", text)
+        assert await saved.answer(30) == text
+        assert await saved.settle() is Ending.SETTLED
+        await restore(saved, tmp_path / text.decode().strip(), name="asked")
+    with pytest.raises(InfraError, match="No such file"):
+        await saved.poke("/nowhere", b"")
 
 
 async def test_all_clocks_go_back(saved: QemuGuest, tmp_path: Path) -> None:
@@ -124,3 +164,9 @@ async def test_a_state_that_was_never_saved_is_an_infra_error(spec: BootSpec, tm
     with pytest.raises(InfraError, match="snapshot"):
         await restore(guest, tmp_path / "one")
     await guest.kill()
+
+
+async def test_a_guest_that_was_not_meant_to_be_saved_says_so(booted: QemuGuest) -> None:
+    with pytest.raises(InfraError, match="not started to be saved"):
+        await booted.save("state")
+    assert (await booted.run(["true"], 10)).exit_code == 0

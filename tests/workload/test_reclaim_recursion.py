@@ -6,7 +6,7 @@ import re
 from harness.verdict import judge_trial
 from harness.words import Ending, Outcome
 from harness.workload import workloads
-from tests.workload.test_workloads import FakeGuest, recorded
+from tests.workload.test_workloads import FakeGuest, observe, recorded
 
 WORKLOAD = workloads()["reclaim-recursion"]
 SLOW_PATH = rb"counter slow_path_(nofs|noio)_scope_"
@@ -14,7 +14,7 @@ SLOW_PATH = rb"counter slow_path_(nofs|noio)_scope_"
 
 async def judged(text):
     return judge_trial(
-        await WORKLOAD.run(FakeGuest(text)),
+        await observe(WORKLOAD.name, FakeGuest(text)),
         [],
         Ending.POWEROFF,
         required=WORKLOAD.witnesses,
@@ -48,7 +48,7 @@ async def test_a_shrinker_that_was_served_or_told_to_stay_out_passes():
 
 async def test_what_the_shrinker_was_told_is_noted():
     guest = FakeGuest(without_recursion(recorded("reclaim-recursion"), "declined"))
-    notes = (await WORKLOAD.run(guest)).notes
+    notes = (await observe(WORKLOAD.name, guest)).notes
     assert notes[0].startswith("reclaim entered under pcpu_alloc_mutex asked the shrinker")
     assert notes[1].startswith("1 times it did so without __GFP_FS and __GFP_IO")
 
@@ -64,6 +64,6 @@ async def test_a_shrinker_that_was_never_asked_under_the_mutex_proves_nothing():
 async def test_refusals_of_callers_that_may_not_wait_are_noted():
     text = without_recursion(recorded("reclaim-recursion"), "calls")
     text = re.sub(SLOW_PATH + rb"failures 0", rb"counter slow_path_\1_scope_failures 2", text)
-    observation = await WORKLOAD.run(FakeGuest(text))
+    observation = await observe(WORKLOAD.name, FakeGuest(text))
     assert observation.failures == ()
     assert observation.notes[-1] == "4 allocations of the shrinker were refused"

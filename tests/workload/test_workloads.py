@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.data import data_dir
-from harness.words import Misbehaviour
+from harness.words import InfraError, Misbehaviour
 from harness.workload import workloads
 from harness.workload.probe import ProbeWorkload
 
@@ -27,14 +27,30 @@ class FakeGuest:
     result: bytes
     completed: Completed = field(default_factory=Completed)
     argv: list[str] = field(default_factory=list)
+    asked: str = ""
+    told: bytes = b""
 
     async def run(self, argv, timeout):  # noqa: ASYNC109
         self.argv = list(argv)
         return self.completed
 
-    async def read(self, path):
-        assert path == "/sys/kernel/debug/percpu_probe/result"
+    async def ask(self, path, timeout):  # noqa: ASYNC109
+        assert self.argv, "the module makes the file"
+        self.asked = path
+
+    async def poke(self, path, data):
+        assert path == self.asked == "/dev/percpu_probe"
+        self.told = data
+
+    async def answer(self, timeout):  # noqa: ASYNC109
+        assert self.told
         return self.result
+
+
+async def observe(name, guest, **how):
+    workload = workloads()[name]
+    await workload.prepare(guest)
+    return await workload.run(guest, **how)
 
 
 def recorded(name):
@@ -73,10 +89,9 @@ def test_the_module_knows_every_workload():
 async def test_a_real_result_is_complete_and_has_every_witness(name):
     workload = workloads()[name]
     guest = FakeGuest(recorded(name))
-    observation = await workload.run(guest, seed=7)
-    assert guest.argv[:4] == ["/bin/busybox", "insmod", "/percpu_probe.ko", f"workload={name}"]
-    assert "sabotage=0" in guest.argv
-    assert "seed=7" in guest.argv
+    observation = await observe(name, guest, seed=7)
+    assert guest.argv[:5] == ["/bin/busybox", "insmod", "/percpu_probe.ko", f"workload={name}", "wait=1"]
+    assert guest.told == b"0 7"
     assert observation.complete
     assert set(workload.witnesses) <= set(observation.witnesses)
 
@@ -85,8 +100,8 @@ async def test_a_real_result_is_complete_and_has_every_witness(name):
 async def test_a_real_sabotaged_result_fails_for_the_stated_reason(name):
     workload = workloads()[name]
     guest = FakeGuest(recorded(f"{name}.sabotage"))
-    observation = await workload.run(guest, sabotage=True)
-    assert "sabotage=1" in guest.argv
+    observation = await observe(name, guest, sabotage=True)
+    assert guest.told == b"1 0"
     assert observation.complete
     measured = {item for item in workload.control_evidence if item.startswith("measured/")}
     assert {f"measured/{failure.what}" for failure in observation.failures} == measured
@@ -105,7 +120,7 @@ async def test_without_any_one_counter_that_matters_a_run_is_not_complete(name):
     ]
     assert counted
     stripped = b"".join(line for line in lines if line not in counted)
-    observation = await workloads()[name].run(FakeGuest(stripped))
+    observation = await observe(name, FakeGuest(stripped))
     assert not observation.complete
     assert any("did not report the counter" in note for note in observation.notes)
 
@@ -114,28 +129,30 @@ async def test_exhaust_tells_the_scope_from_the_flag():
     text = recorded("exhaust")
     text = text.replace(b"noio_scope_failures 0", b"noio_scope_failures 509")
     text = text.replace(b"nofs_flag_failures 0", b"nofs_flag_failures 512")
-    observation = await workloads()["exhaust"].run(FakeGuest(text))
+    observation = await observe("exhaust", FakeGuest(text))
     said = "509 of 512 sleepable NOIO-scope allocations failed"
     assert observation.failures == (Misbehaviour("refused_in_scope", said),)
     assert observation.notes == ("512 of 512 GFP_NOFS allocations failed",)
 
 
 async def test_the_audit_reports_its_paths():
-    observation = await workloads()["reclaim-audit"].run(FakeGuest(recorded("reclaim-audit")))
+    observation = await observe("reclaim-audit", FakeGuest(recorded("reclaim-audit")))
     assert observation.failures[0].said.endswith("backing allocations may enter IO or FS reclaim")
     assert any("pcpu_get_vm_areas" in path.functions for path in observation.paths)
     assert all(path.label.startswith(("violation:", "reserves:")) for path in observation.paths)
 
 
-async def test_a_module_that_does_not_load_is_no_result():
+async def test_a_module_that_does_not_load_prepares_nothing():
     guest = FakeGuest(b"", Completed(1, b"insmod: can't insert: unknown symbol\n"))
-    observation = await workloads()["storm"].run(guest)
-    assert not observation.complete
-    assert observation.notes == ("insmod ended with exit code 1: insmod: can't insert: unknown symbol",)
+    with pytest.raises(
+        InfraError, match="insmod ended with exit code 1: insmod: can't insert: unknown symbol"
+    ):
+        await workloads()["storm"].prepare(guest)
+    assert not guest.asked
 
 
 async def test_a_malformed_result_is_not_complete():
-    observation = await workloads()["storm"].run(FakeGuest(recorded("storm")[:-4]))
+    observation = await observe("storm", FakeGuest(recorded("storm")[:-4]))
     assert not observation.complete
     assert not observation.counters
     assert "malformed" in observation.notes[0]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory that is shared and brought back: what is kept, what is copied, what is let go of."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from harness.machine.memory import GuestMemory
+from harness.words import InfraError
+
+SIZE = 64 << 20
+PAGE = 4096
+
+
+@pytest.fixture
+def memory() -> Iterator[GuestMemory]:
+    made = GuestMemory(SIZE)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def guest(memory: GuestMemory) -> mmap.mmap:
+    """Return the memory as another process sees it."""
+    return mmap.mmap(memory.fd, SIZE)
+
+
+def load(memory: GuestMemory, name: str) -> None:
+    for rewritten in (False, True):
+        memory.load(name, rewritten=rewritten)
+
+
+def test_every_byte_comes_back(memory: GuestMemory, guest: mmap.mmap) -> None:
+    pages = {page: os.urandom(PAGE) for page in (0, 1, 7, 8, 9, 1000, SIZE // PAGE - 1)}
+    for page, content in pages.items():
+        guest[page * PAGE : (page + 1) * PAGE] = content
+    memory.save("a")
+    guest[7 * PAGE] ^= 1
+    guest[SIZE - 1] ^= 1
+    guest[5000 * PAGE] = 1
+    memory.save("b")
+    load(memory, "a")
+    for page, content in pages.items():
+        assert guest[page * PAGE : (page + 1) * PAGE] == content
+    assert guest[5000 * PAGE] == 0
+    load(memory, "b")
+    assert guest[5000 * PAGE] == 1
+    assert guest[7 * PAGE] == pages[7][0] ^ 1
+
+
+def test_what_the_machine_rewrites_is_brought_back_apart(memory: GuestMemory, guest: mmap.mmap) -> None:
+    memory.rewritten([(1 << 20, PAGE)])
+    memory.save("a")
+    guest[1 << 20] = guest[2 << 20] = 1
+    memory.load("a", rewritten=False)
+    assert (guest[1 << 20], guest[2 << 20]) == (1, 0)
+    memory.load("a", rewritten=True)
+    assert guest[1 << 20] == 0
+
+
+def test_untouched_memory_costs_nothing(memory: GuestMemory, guest: mmap.mmap) -> None:
+    guest[: 1 << 20] = bytes(1 << 20)
+    before = psutil.Process().memory_info().rss
+    for name in "abcd":
+        memory.save(name)
+        load(memory, name)
+    assert psutil.Process().memory_info().rss - before < SIZE // 4
+    assert os.fstat(memory.fd).st_blocks * 512 < SIZE // 4
+
+
+def test_what_was_dropped_or_never_kept_is_an_infra_error(memory: GuestMemory) -> None:
+    memory.save("a")
+    memory.drop("a")
+    for name in ("a", "b"):
+        with pytest.raises(InfraError, match=f"no snapshot '{name}'"):
+            memory.load(name, rewritten=False)
+
+
+def test_it_can_be_closed_twice_and_leaves_no_descriptor() -> None:
+    before = psutil.Process().num_fds()
+    made = GuestMemory(SIZE)
+    made.save("a")
+    made.close()
+    made.close()
+    assert psutil.Process().num_fds() == before
