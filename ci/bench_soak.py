@@ -106,6 +106,7 @@ def main() -> int:
         out = args.out or Path(name) / "run"
         command = [sys.executable, "-m", "harness.cli", "run", "--out", str(out), "--jobs", "1"]
         command += ["--variants", args.variant, "--workloads", args.workload, "--trials", str(args.trials)]
+        command += ["--cold-every", "20"]
         log = Path(name) / "log"
         started = time.monotonic()
         code, samples = watch(command, log, out, args.trials)

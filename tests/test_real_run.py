@@ -128,7 +128,18 @@ def test_kill_9_among_restored_guests_loses_only_the_trial_in_flight(
     guest_kernel: Kernel, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    args = ["--variants", "as-is", "--workloads", "exhaust", "--trials", "40", "--jobs", "1"]
+    args = [
+        "--variants",
+        "as-is",
+        "--workloads",
+        "exhaust",
+        "--trials",
+        "40",
+        "--jobs",
+        "1",
+        "--cold-every",
+        "20",
+    ]
     with (tmp_path / "log").open("w") as log:
         killed = subprocess.Popen([*_COMMAND, "run", *args, "--out", str(out)], stdout=log, stderr=log)
         deadline = time.monotonic() + 600
@@ -156,7 +167,16 @@ def test_a_cell_goes_on_until_its_rate_is_known_and_its_trial_can_be_replayed(
     guest_kernel: Kernel, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    args = ["--variants", "as-is", "--workloads", "exhaust,reclaim-inversion", "--jobs", "1"]
+    args = [
+        "--variants",
+        "as-is",
+        "--workloads",
+        "exhaust,reclaim-inversion",
+        "--jobs",
+        "1",
+        "--cold-every",
+        "20",
+    ]
     done = harness("run", *args, "--until", "0.2", "--out", out)
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     cells = {cell["workload"]: cell for cell in load(out)["cells"]}
