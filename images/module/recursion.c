@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reclaim-recursion: a caller that passes GFP_KERNEL populates chunks while memory is short. Reclaim
- * that it enters reaches a shrinker which allocates percpu memory itself, in a NOFS and in a NOIO
+ * reclaim-recursion: a caller that passes GFP_KERNEL populates chunks while memory is short.
+ * Reclaim that it enters reaches a shrinker which allocates percpu memory itself, in a NOFS and in a NOIO
  * scope, as a filesystem's or a driver's may. Does that wait for the mutex that its own task holds?
  *
  * It is really done. A call that waits for ever is ended by a signal, which is how it is known that
@@ -199,8 +199,9 @@ static void report_place(enum place where)
 		stuck += tally->stuck;
 	}
 	pp_counter(scans[where], "%s_scans", place_names[where]);
-	pp_part(place_names[where], !stuck, "%lu scans, %lu calls, %lu of them waited for ever, %lu left out",
-		scans[where], calls, stuck, declined);
+	pp_part(place_names[where], !stuck,
+		"%lu scans, %lu calls, %lu of them waited for ever, %lu left out", scans[where],
+		calls, stuck, declined);
 }
 
 static bool served(enum place where)
