@@ -68,7 +68,9 @@ def test_stages_show_what_history_says(guest_kernel: Kernel, tmp_path: Path) -> 
     All workloads but the scans, of which tests/test_real_scan.py has smaller ones.
     """
     out = tmp_path / "run"
-    names = ",".join(name for name, workload in workloads().items() if not workload.costly and not workload.on_demand)
+    names = ",".join(
+        name for name, workload in workloads().items() if not workload.costly and not workload.on_demand
+    )
     done = harness("run", "--variants", "as-is,scope-atomic", "--workloads", names, "--out", out)
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     document = load(out)
