@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * reclaim-recursion: a caller that passes GFP_KERNEL populates chunks while memory is short.
- * Reclaim that it enters reaches a shrinker which allocates percpu memory itself, in a NOFS and in a NOIO
- * scope, as a filesystem's or a driver's may. Does that wait for the mutex that its own task holds?
+ * Reclaim that it enters reaches a shrinker which allocates percpu memory itself, in a NOFS and in
+ * a NOIO scope, as a filesystem's or a driver's may. Does that wait for the mutex that its own task
+ * holds?
  *
  * It is really done. A call that waits for ever is ended by a signal, which is how it is known that
  * it did: percpu's callers wait so that they can be killed. That is the end of the run: once woken,
