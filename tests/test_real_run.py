@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,24 @@ def harness(*args: str | Path, deadline: float = 1500) -> subprocess.CompletedPr
     return subprocess.run(
         [*_COMMAND, *map(str, args)], capture_output=True, text=True, timeout=deadline, check=False
     )
+
+
+@contextmanager
+def started(log: Path, *args: str | Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A harness beside the test that hears Ctrl-C, whoever started the tests, and does not outlive it."""
+    with log.open("w") as file:
+        running = subprocess.Popen(
+            [*_COMMAND, *map(str, args)],
+            stdout=file,
+            stderr=file,
+            env=os.environ | environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
 
 
 def load(out: Path) -> dict[str, Any]:
@@ -106,8 +126,7 @@ def test_stages_show_what_history_says(guest_kernel: Kernel, tmp_path: Path) -> 
 def test_kill_9_leaves_no_guest_and_resume_repeats_nothing(guest_kernel: Kernel, tmp_path: Path) -> None:
     out = tmp_path / "run"
     args = ["run", "--variants", "as-is", "--workloads", "exhaust,storm", "--trials", "3", "--jobs", "1"]
-    with (tmp_path / "log").open("w") as log:
-        killed = subprocess.Popen([*_COMMAND, *args, "--out", str(out)], stdout=log, stderr=log)
+    with started(tmp_path / "log", *args, "--out", out) as killed:
         deadline = time.monotonic() + 300
         while len(list(out.glob("*/*/*/*/trial.json"))) < 2:
             assert killed.poll() is None, (tmp_path / "log").read_text()
@@ -142,8 +161,7 @@ def test_kill_9_among_restored_guests_loses_only_the_trial_in_flight(
         "--cold-every",
         "20",
     ]
-    with (tmp_path / "log").open("w") as log:
-        killed = subprocess.Popen([*_COMMAND, "run", *args, "--out", str(out)], stdout=log, stderr=log)
+    with started(tmp_path / "log", "run", *args, "--out", out) as killed:
         deadline = time.monotonic() + 600
         while len(list(out.glob("trials/*/*/*/trial.json"))) < 12:
             assert killed.poll() is None, (tmp_path / "log").read_text()
@@ -215,8 +233,13 @@ def test_gdb_finds_the_kernel_of_a_replayed_trial(guest_kernel: Kernel, tmp_path
         image, port = run.match.groups()
         run.expect("Enter has the workload run")
         with socket.create_connection(("127.0.0.1", int(port))) as stub:
+            stub.settimeout(30)
             stub.sendall(b"+$qSupported#37")
-            assert b"PacketSize" in stub.recv(4096)
+            said = b""
+            while b"PacketSize" not in said:  # that the guest stopped is told first, or after it
+                heard = stub.recv(4096)
+                assert heard, said
+                said += heard
             stub.sendall(b"+$D#44")  # detach: the guest goes on
         assert Path(image).is_file()
         run.sendline("")
@@ -232,12 +255,8 @@ def test_gdb_finds_the_kernel_of_a_replayed_trial(guest_kernel: Kernel, tmp_path
 def test_an_interrupted_run_ends_its_guests_and_says_so(
     guest_kernel: Kernel, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with (tmp_path / "log").open("w") as log:
-        running = subprocess.Popen(
-            [*_COMMAND, "run", "--variants", "as-is", "--workloads", "storm", "--out", str(tmp_path / "run")],
-            stdout=log,
-            stderr=log,
-        )
+    args = ["run", "--variants", "as-is", "--workloads", "storm"]
+    with started(tmp_path / "log", *args, "--out", tmp_path / "run") as running:
         guests = await_guest(running, tmp_path / "log")
         running.send_signal(number)
         assert running.wait(timeout=60) == ExitCode.INTERRUPTED
@@ -253,14 +272,12 @@ def test_an_interrupt_is_heard_while_the_run_prepares(tmp_path: Path, number: si
     """Another harness holds the tree, and the probe of the accelerator is under way."""
     held = tmp_path / "cache/percpu-harness/trees/debian-6.12.lock"
     held.parent.mkdir(parents=True)
-    with held.open("w") as holder, (tmp_path / "log").open("w") as log:
+    cache = str(tmp_path / "cache")
+    with (
+        held.open("w") as holder,
+        started(tmp_path / "log", "run", "--out", tmp_path / "run", XDG_CACHE_HOME=cache) as running,
+    ):
         fcntl.flock(holder, fcntl.LOCK_EX)
-        running = subprocess.Popen(
-            [*_COMMAND, "run", "--out", str(tmp_path / "run")],
-            stdout=log,
-            stderr=log,
-            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
-        )
         while "waiting for another harness" not in (tmp_path / "log").read_text():
             assert running.poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.05)

@@ -7,7 +7,7 @@ import asyncio
 import dataclasses
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
 from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial
+from harness.workload import Workload
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
@@ -81,7 +82,8 @@ class Engine:
         The trials that are to be alone come when all that is done.
         """
         agenda = Agenda(self._plan.seconds or None)
-        async with self._guests(self._crowd(prepared), agenda, accelerator) as guests:
+        crowd = self._crowd(each for each in prepared.workloads.values() if not each.alone)
+        async with self._guests(crowd, agenda, accelerator) as guests:
             with self._timed("builds"):
                 last = await self._build_all(prepared, agenda, guests)
             agenda.close()
@@ -89,17 +91,15 @@ class Engine:
                 await asyncio.gather(*guests)
         if last:
             with self._timed("trials_alone"):
-                await self._try_all(prepared, last, accelerator)
+                await self._try_all(last, accelerator)
 
-    async def _try_all(
-        self, prepared: Prepared, quotas: Sequence[Quota], accelerator: AcceleratorChoice
-    ) -> None:
+    async def _try_all(self, quotas: Sequence[Quota], accelerator: AcceleratorChoice) -> None:
         """Run these trials, those that are to be alone with a processor for each that a guest has."""
         agenda = Agenda(self._plan.seconds or None)
         for quota in quotas:
             agenda.add(quota)
         agenda.close()
-        number = self._crowd(prepared)
+        number = self._crowd(quota.workload for quota in quotas)
         if alone := [quota.workload.cpus for quota in quotas if quota.workload.alone]:
             number = max(1, min(number, (os.cpu_count() or 1) // max(alone)))
         async with self._guests(number, agenda, accelerator) as guests:
@@ -127,7 +127,7 @@ class Engine:
                     wanted[source.name, quota.control] = quota
         tried = {(trial.kernel, trial.control) for trial in self._trials if trial.workload == workload}
         left = [quota for place, quota in wanted.items() if place not in tried]
-        await self._try_all(prepared, left, accelerator)
+        await self._try_all(left, accelerator)
         self._asked.append((variant, workload))
         return self._cell(prepared, variant, workload)
 
@@ -151,10 +151,14 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _crowd(self, prepared: Prepared) -> int:
-        """Return how many guests run at a time: as many as CPUs and memory allow, unless the plan says."""
-        mib = max(workload.memory_mib for workload in prepared.workloads.values())
-        guests = crowd(mib, memory_mib=self._plan.memory, jobs=self._plan.jobs)
+    def _crowd(self, workloads: Iterable[Workload]) -> int:
+        """Return how many guests run these at a time: by CPUs and memory, unless the plan says."""
+        guests = crowd(
+            max((workload.memory_mib for workload in workloads), default=0),
+            restored=self._plan.cold_every > 1,
+            memory_mib=self._plan.memory,
+            jobs=self._plan.jobs,
+        )
         self._progress.say(f"{guests.number} guests at a time: {guests.reason}")
         return guests.number
 

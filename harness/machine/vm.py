@@ -34,7 +34,7 @@ _CLOCKS = {Accelerator.TCG: "tsc=unstable clocksource=hpet", Accelerator.KVM: "t
 # of processor time to the agent's greeting under TCG, and on a starved host runs into ACPICA's loop timeout
 # (30 s: AE_AML_LOOP_TIMEOUT), which leaves virtio without an interrupt. q35's routing is a plain table.
 # Without fast string instructions the kernel clears and copies pages in loops of plain stores, which TCG
-# translates; it executes `rep stosb` byte by byte (0.4 of 3.1 s of processor time of a boot).
+# translates; it executes `rep stosb` byte by byte.
 _TCG_CPU = "max,-erms,-fsrm"
 _COMMAND = 60.0  # seconds for one command of the monitor
 _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs

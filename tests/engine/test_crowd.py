@@ -32,11 +32,17 @@ def test_as_asked() -> None:
 
 
 def test_memory_limits_them_and_says_so() -> None:
-    few = crowd(256, memory_mib=2000, jobs=5)
+    few = crowd(256, memory_mib=1000, jobs=5)
+    assert few.number == 2
+    assert few.reason == "each needs 416 MiB, and there are 1000 for them"
+    assert crowd(8192).number == 1, "one runs in any case"
+    assert crowd(256, memory_mib=1).number == 1
+
+
+def test_states_that_are_kept_need_memory_too() -> None:
+    few = crowd(256, restored=True, memory_mib=2000, jobs=5)
     assert few.number == 2
     assert few.reason == "each needs 928 MiB, and there are 2000 for them"
-    assert crowd(2048).number == 1, "one runs in any case"
-    assert crowd(256, memory_mib=1).number == 1
 
 
 def test_what_is_available_is_read_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

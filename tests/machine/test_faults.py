@@ -177,7 +177,9 @@ async def test_folder_that_is_full_from_the_start_is_named(spec: BootSpec, small
 
 async def test_no_guest_is_left_when_a_boot_is_cancelled(spec: BootSpec) -> None:
     task = asyncio.create_task(boot(spec))
-    await asyncio.sleep(1.5)
+    async with asyncio.timeout(60):
+        while not qemu_children():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
