@@ -33,9 +33,9 @@ class Plan:
     gets (0: no limit but that of `until`). One in `cold_every` of a kernel's trials gets a guest that was
     booted for it and the others one that was restored to the state that its workload starts from. `seed` is
     what all random choices follow from (None: a new one for each run), `jobs` are guests at a time (0: one
-    per CPU), `memory` what they may have together, in MiB (0: by what is available), `kconfig` further fragments
-    (names or files), `accelerator` None: find out. `parameters` changes those of workloads, by workload and
-    name.
+    per CPU), `memory` what they may have together, in MiB (0: by what is available), `kconfig` further
+    fragments (names or files), `accelerator` None: find out. `parameters` changes those of workloads, by
+    workload and name.
 
     `candidates` make the run a review of these series, in place of `variants`; `each_patch` judges their
     parts too, and `trust_source` lets makefiles of other people run where there is no sandbox for them.
