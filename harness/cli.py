@@ -43,7 +43,17 @@ from harness.engine import (
     same,
 )
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
-from harness.plan import DEFAULT_TREE, Plan, accelerator, choose, duration, load, setting
+from harness.options import (
+    add_parse_options,
+    add_plan_options,
+    add_replay_options,
+    add_review_options,
+    add_run_options,
+    add_selection,
+    listed,
+    plan_of,
+)
+from harness.plan import DEFAULT_TREE, Plan, choose, load
 from harness.report.callers import print_audit
 from harness.report.codec import write_json, write_text
 from harness.report.comparison import Comparison
@@ -53,9 +63,8 @@ from harness.report.results import Results
 from harness.report.stored import read_run
 from harness.report.terminal import print_results
 from harness.source import open_tree
-from harness.source.series import anchored
 from harness.variants import ALLOCATORS, AS_IS, Candidate, catalogue
-from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, Kind, UserError
+from harness.words import Event, ExitCode, HarnessError, InfraError, Kernel, UserError
 from harness.workload import MODULE, workloads
 
 _T = TypeVar("_T")
@@ -77,51 +86,6 @@ _EPILOG = """exit codes:
 def cache_folder() -> Path:
     """Return where sources, builds and kernels are kept: below XDG_CACHE_HOME."""
     return Path(platformdirs.user_cache_path("percpu-harness"))
-
-
-def _plan(args: argparse.Namespace) -> Plan:
-    """Return the plan of the file, or the default one, with what the options change."""
-    plan = load(args.plan) if getattr(args, "plan", None) else Plan()
-    changes = {
-        "tree": args.tree,
-        "debian_mirror": args.debian_mirror,
-        "variants": _names(getattr(args, "variants", None)),
-        "candidates": tuple(map(_candidate, getattr(args, "candidates", ()))) or None,
-        "each_patch": getattr(args, "each_patch", False) or None,
-        "trust_source": getattr(args, "trust_source", False) or None,
-        "workloads": _names(getattr(args, "workloads", None)),
-        "trials": getattr(args, "trials", None),
-        "until": getattr(args, "until", None),
-        "seconds": getattr(args, "seconds", None),
-        "jobs": getattr(args, "jobs", None),
-        "memory": getattr(args, "memory", None),
-        "seed": getattr(args, "seed", None),
-        "cold_every": getattr(args, "cold_every", None),
-        "kconfig": tuple(args.kconfig) or None,
-    }
-    plan = dataclasses.replace(plan, **{key: value for key, value in changes.items() if value is not None})
-    for text in getattr(args, "set", []):
-        workload, name, value = setting(text)
-        table = {**plan.parameters.get(workload, {}), name: value}
-        plan = dataclasses.replace(plan, parameters={**plan.parameters, workload: table})
-    if args.accelerator is not None:
-        plan = dataclasses.replace(plan, accelerator=accelerator(args.accelerator))
-    return plan
-
-
-def _duration(text: str) -> int:
-    try:
-        return duration(text)
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _candidate(spec: str) -> str:
-    return spec if spec in catalogue() else anchored(spec)
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T:
@@ -153,7 +117,7 @@ def _run(args: argparse.Namespace, console: Console) -> ExitCode:
     out = out.expanduser().absolute()
     if args.resume and args.out is None:
         raise UserError("--resume needs --out: say which run is to be resumed")
-    plan = _plan(args)
+    plan = plan_of(args)
     with open_folder(out, resume=args.resume), progress(console) as shown:
         if args.resume:
             plan = _resumed(plan, load(out / "plan.toml"), out)
@@ -204,7 +168,7 @@ def _kernels(args: argparse.Namespace, console: Console, folder: Path) -> tuple[
             await build(prepared, source, folder / source.name, shown)
 
     with progress(console) as shown:
-        prepared = prepare(_plan(args), cache_folder(), shown)
+        prepared = prepare(plan_of(args), cache_folder(), shown)
         shown.planned(len(prepared.sources), 0, 1)
         _until_interrupted(build_all(prepared))
     kernels = {
@@ -239,7 +203,7 @@ def _boot(args: argparse.Namespace, console: Console) -> ExitCode:
             source = prepared.source_of(args.variant)
             console.print(f"{args.variant} does not build: {source.first_error}", markup=False)
             return ExitCode.BUILD
-        choice = _until_interrupted(choose_accelerator(_plan(args).accelerator))
+        choice = _until_interrupted(choose_accelerator(plan_of(args).accelerator))
         console.print(f"accelerator {choice.accelerator}: {choice.reason}", markup=False)
         initrd = build_initrd(folder / "initrd", {MODULE: kernels[args.variant].module})
         spec = BootSpec(
@@ -340,7 +304,7 @@ def _open_log(log: str) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
 
 def _report(args: argparse.Namespace, console: Console) -> ExitCode:
     run = read_run(args.run.expanduser().absolute())
-    names = _names(args.variants)
+    names = listed(args.variants)
     if names:
         known = [variant.name for variant in run.results.variants]
         run = dataclasses.replace(run, results=run.results.only(choose("variant of this run", names, known)))
@@ -413,143 +377,6 @@ def _doctor(args: argparse.Namespace, console: Console) -> ExitCode:
     return ExitCode.OK if all(finding.fits for finding in findings) else ExitCode.INFRA
 
 
-def _add_plan_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tree",
-        help="debian:6.1, debian:6.12, debian:7.2, debian:7.3, PATH@REF of a git repository, or an unpacked"
-        " source folder (default: debian:6.12)",
-    )
-    parser.add_argument(
-        "--debian-mirror", metavar="URL", help="default: the mirror of this machine's own apt"
-    )
-    parser.add_argument(
-        "--kconfig",
-        metavar="FRAGMENT",
-        action="append",
-        default=[],
-        help="a further config fragment (name or file)",
-    )
-    parser.add_argument(
-        "--accelerator", choices=("auto", "kvm", "tcg"), help="default: auto, found out by a probe"
-    )
-
-
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--variants", metavar="A,B", help="default: every built-in variant that the tree allows"
-    )
-    _add_workloads(parser)
-
-
-def _add_workloads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workloads", metavar="A,B", help="default: all but those that run only when they are named"
-    )
-
-
-def _add_review_options(review: argparse.ArgumentParser) -> None:
-    review.add_argument(
-        "candidates",
-        nargs="*",
-        metavar="SERIES",
-        help="an mbox, a folder of patches or a quilt series (@vN behind it chooses a version), REPO@A..B, a "
-        "ref, a message-id or URL of an archive, or a built-in variant",
-    )
-    review.add_argument(
-        "--each-patch",
-        action="store_true",
-        help="also judge every prefix of each series, and each series without one patch after the other",
-    )
-    review.add_argument(
-        "--trust-source",
-        action="store_true",
-        help="let the makefiles of other people's series run where there is no sandbox (bubblewrap) for them",
-    )
-    _add_plan_options(review)
-    _add_workloads(review)
-    _add_run_options(review)
-
-
-def _add_run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--trials",
-        type=int,
-        metavar="N",
-        help="trials per cell (default: as many as each workload needs); the most, with --until or --for",
-    )
-    run.add_argument(
-        "--until",
-        type=float,
-        metavar="RATE",
-        help="go on with a cell until its failure rate is known (95 %%) to be below or above RATE, as 0.01",
-    )
-    run.add_argument(
-        "--for",
-        dest="seconds",
-        type=_duration,
-        metavar="TIME",
-        help="go on with trials in all cells for so long: 90s, 30m, 2h",
-    )
-    run.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="what the trials' random choices follow from (default: a new one)",
-    )
-    run.add_argument(
-        "--cold-every",
-        type=int,
-        metavar="N",
-        help="boot a guest for every Nth trial of a kernel, and for two at least; for the others one goes "
-        "back to the state that its workload starts from (default: 1, boot for every trial)",
-    )
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="WORKLOAD.NAME=VALUE",
-        help="another value for a parameter of a workload (`workloads` lists them)",
-    )
-    run.add_argument("--jobs", type=int, metavar="N", help="guests at a time (default: one per CPU)")
-    run.add_argument(
-        "--memory",
-        type=int,
-        metavar="MIB",
-        help="what all guests may have together (default: by what is available)",
-    )
-    run.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TIME)")
-    run.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out: finished trials are kept"
-    )
-
-
-def _add_replay_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    parser.add_argument(
-        "trial",
-        metavar="TRIAL",
-        help="the trial's folder in there, as reports name it, or VARIANT/WORKLOAD/NUMBER",
-    )
-    parser.add_argument("--times", type=int, default=1, metavar="N", help="so many times (default: 1)")
-    look = parser.add_argument_group(
-        "looking closely", "at the first that comes to the same; no further one is run then"
-    )
-    look.add_argument("--gdb", action="store_true", help="open QEMU's gdb stub, and say what to type")
-    look.add_argument("--shell", action="store_true", help="a shell in the guest when the workload has run")
-    look.add_argument(
-        "--vmcore", type=Path, metavar="FILE", help="the guest's memory as an ELF core, of a panic too"
-    )
-
-
-def _add_parse_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("log", metavar="LOG", help="a file, or - for standard input")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="as a JSON list")
-    form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
-    form.add_argument("--text", action="store_true", help="as text (default)")
-    parser.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="percpu-harness",
@@ -570,27 +397,27 @@ def _parser() -> argparse.ArgumentParser:
         "run", _run, "build every variant, run every workload on it, and print the matrix of verdicts"
     )
     run.add_argument("plan", nargs="?", type=Path, metavar="PLAN", help="a plan.toml; options override it")
-    _add_plan_options(run)
-    _add_selection(run)
-    _add_run_options(run)
+    add_plan_options(run)
+    add_selection(run)
+    add_run_options(run)
     review = command(
         "review",
         _review,
         "say what series of patches do: beside each other, patch by patch, beside the tree",
     )
-    _add_review_options(review)
+    add_review_options(review)
     build_ = command("build", _build, "build the kernels of variants and print where they are")
-    _add_plan_options(build_)
-    _add_selection(build_)
+    add_plan_options(build_)
+    add_selection(build_)
     boot_ = command("boot", _boot, "boot a variant's kernel with a shell on this terminal")
     boot_.add_argument("variant", metavar="VARIANT", nargs="?", default=AS_IS)
-    _add_plan_options(boot_)
+    add_plan_options(boot_)
     boot_.add_argument("--cpus", type=int, default=2, metavar="N")
     boot_.add_argument("--memory", type=int, default=512, metavar="MIB")
     replay_ = command("replay", _replay, "run one trial of a run again, and look into its guest")
-    _add_replay_options(replay_)
+    add_replay_options(replay_)
     parse_ = command("parse", _parse, "list what a kernel console says that a person must know of")
-    _add_parse_options(parse_)
+    add_parse_options(parse_)
     report = command("report", _report, "tell a finished run again, from its folder alone")
     report.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     report.add_argument(
