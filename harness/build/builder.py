@@ -236,6 +236,8 @@ class Builder:
         if self._sandbox is not None:
             shutil.rmtree(module, ignore_errors=True)  # an earlier build may have left links to write through
         sync_folder(self.module, module)
+        if folder_digest(self.module) != self._module_digest:
+            raise UserError(f"{self.module} was changed while the kernel was built: run again")
         make.sandbox = self._shut_in(module, *(path for path in module.rglob("*") if path.is_dir()))
         make.run(f"M={module}", "modules")
         built.write("", commit)

@@ -93,6 +93,15 @@ def test_the_module_is_part_of_the_key(bench: Bench) -> None:
     assert bench.compiled() == []
 
 
+def test_a_module_that_changes_meanwhile_is_not_kept_as_what_it_was(bench: Bench) -> None:
+    builder = bench.builder()
+    (source,) = bench.module.glob("*.c")
+    source.write_text(source.read_text() + "/* changed */\n")
+    with pytest.raises(UserError, match="was changed while the kernel was built: run again"):
+        bench.build(bench.base, builder)
+    assert not bench.build(bench.base).reused
+
+
 def test_another_module_in_the_same_folder_leaves_nothing_of_the_first(bench: Bench) -> None:
     first = bench.build(bench.base)
     (bench.module / "toy.c").rename(bench.module / "other.c")
