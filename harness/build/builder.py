@@ -30,7 +30,7 @@ from harness.lock import locked_patiently
 from harness.words import InfraError, Kernel, UserError
 
 #: Raise when what is passed to make changes, so that no kernel of another recipe is taken for ours.
-_RECIPE = "1"
+_RECIPE = "2"
 _CONFIG_INPUTS = ("Kconfig", "scripts/", "Makefile")
 
 

@@ -71,7 +71,9 @@ class Make:
     def run(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Run `make ARGUMENTS`; `BuildError` with the first error line, `InfraError` for the machine."""
         compiler = "gcc" if self.ccache is None else "ccache gcc"
-        make = ["make", "-C", str(self.source), f"O={self.out}", f"-j{self.jobs}", f"CC={compiler}"]
+        # Kconfig notes what a Rust compiler can do if it finds one, whether or not it is used.
+        tools = [f"CC={compiler}", "RUSTC=false"]
+        make = ["make", "-C", str(self.source), f"O={self.out}", f"-j{self.jobs}", *tools]
         self.tool([*make, *arguments], environment or {})
 
     def tool(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
