@@ -14,7 +14,7 @@ _BREAK = " \\\n    "
 def command(
     results: Results, variants: Sequence[str] = (), workloads: Sequence[str] = (), trials: int | None = None
 ) -> str:
-    """Return a shell command over several lines, one option each.
+    """Return a shell command over several lines, one option or series each.
 
     Without names it is the whole run; what the plan left open stays open.
     """
@@ -32,7 +32,7 @@ def command(
         "seed": plan.get("seed"),
         "accelerator": plan.get("accelerator"),
     }
-    words = [["percpu-harness", "review", *candidates]] if candidates else [["percpu-harness", "run"]]
+    words = [["percpu-harness", "review" if candidates else "run"], *([name] for name in candidates)]
     words += [[f"--{name.replace('_', '-')}"] for name in ("each_patch", "trust_source") if plan.get(name)]
     words += [[f"--{name}", str(value)] for name, value in options.items() if value not in (None, "")]
     words += [["--kconfig", name] for name in _strings(plan.get("kconfig"))]
