@@ -92,6 +92,7 @@ class World:
                 boots=1,
                 cold=False,
                 alone=name == self.alone,
+                timed=False,
                 cpus=2,
                 memory_mib=256,
                 packages=(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness.engine.trial import TrialJob
@@ -59,11 +59,19 @@ class Quota:
 class Agenda:
     """What is to be tried, and in which order. `seconds` limit it from the first trial on (None: no limit).
 
-    A guest keeps to its cell as long as it may, as it is prepared for it.
+    A guest keeps to its cell as long as it may, as it is prepared for it; `in_turns` the cells get one trial
+    after the other, so that whatever else the machine does meanwhile falls on all of them.
     """
 
-    def __init__(self, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        in_turns: bool = False,
+    ) -> None:
         self._seconds = seconds
+        self._in_turns = in_turns
         self._clock = clock
         self._end: float | None = None
         self._quotas: list[Quota] = []
@@ -97,16 +105,21 @@ class Agenda:
         quota.count.add(trial)
 
     def _choose(self, last: Quota | None) -> Quota | None:
-        if last is not None and last.lacks:
-            return last
-        if lacking := next((quota for quota in self._quotas if quota.lacks), None):
-            return lacking
+        if lacking := [quota for quota in self._quotas if quota.lacks]:
+            return self._next(lacking, last)
         if self._end is not None and self._clock() >= self._end:
             return None
         left = [quota for quota in self._quotas if quota.open]
+        if self._in_turns and left:
+            return self._next(left, last)
         if last in left and (self._seconds is None or last.handed % _TURN):
             return last
         return min(left, key=lambda quota: quota.handed // _TURN if self._seconds else 0, default=None)
+
+    def _next(self, quotas: Sequence[Quota], last: Quota | None) -> Quota:
+        if self._in_turns:
+            return min(quotas, key=lambda quota: quota.handed)
+        return last if last is not None and last in quotas else quotas[0]
 
     def _wake(self) -> None:
         self._changed.set()

@@ -79,23 +79,26 @@ class Engine:
     async def _build_and_try(self, prepared: Prepared, accelerator: AcceleratorChoice) -> None:
         """Build one kernel after the other while guests run the trials of those that are there.
 
-        The trials that are to be alone come when all that is done.
+        When all that is done, those come whose waiting times are compared, and those that are to be alone.
         """
         agenda = Agenda(self._plan.seconds or None)
         crowd = self._crowd(each for each in prepared.workloads.values() if not each.alone)
         async with self._guests(crowd, agenda, accelerator) as guests:
             with self._timed("builds"):
-                last = await self._build_all(prepared, agenda, guests)
+                later = await self._build_all(prepared, agenda, guests)
             agenda.close()
             with self._timed("trials_after_builds"):
                 await asyncio.gather(*guests)
-        if last:
-            with self._timed("trials_alone"):
-                await self._try_all(last, accelerator)
+        for name, alone in (("trials_in_turns", False), ("trials_alone", True)):
+            if quotas := [quota for quota in later if quota.workload.alone is alone]:
+                with self._timed(name):
+                    await self._try_all(quotas, accelerator, in_turns=not alone)
 
-    async def _try_all(self, quotas: Sequence[Quota], accelerator: AcceleratorChoice) -> None:
+    async def _try_all(
+        self, quotas: Sequence[Quota], accelerator: AcceleratorChoice, *, in_turns: bool = False
+    ) -> None:
         """Run these trials, those that are to be alone with a processor for each that a guest has."""
-        agenda = Agenda(self._plan.seconds or None)
+        agenda = Agenda(self._plan.seconds or None, in_turns=in_turns)
         for quota in quotas:
             agenda.add(quota)
         agenda.close()
@@ -165,8 +168,8 @@ class Engine:
     async def _build_all(
         self, prepared: Prepared, agenda: Agenda, guests: Sequence[asyncio.Task[None]]
     ) -> list[Quota]:
-        """Build every source and put its trials on the agenda; return those that are to be alone."""
-        last = []
+        """Build every source and put its trials on the agenda; return those that come later."""
+        later = []
         quotas = self._quotas(prepared)
         trials = len(prepared.workloads) + sum(
             quotas.goal(workload).least
@@ -188,12 +191,12 @@ class Engine:
                 if place in queued:
                     continue
                 queued.add(place)
-                if quota.workload.alone:
-                    last.append(quota)
+                if quota.workload.alone or (quota.workload.timed and prepared.candidates):
+                    later.append(quota)
                 else:
                     agenda.add(quota)
             with_controls = with_controls and source.kernel is None
-        return last
+        return later
 
     def _quotas(self, prepared: Prepared) -> Quotas:
         return Quotas(self._plan, prepared, self._out)

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Sequence
 from harness.words import CallPath
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
+_RANGE = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:\.\.\d+(?:\.\d+)?)?(?![\w.])")
 
 
 def shape(sentence: str) -> str:
-    """Return the sentence without its numbers: what equal sentences of several trials share."""
-    return _NUMBER.sub("#", sentence)
+    """Return the sentence without its numbers: what equal sentences of several trials share.
+
+    A folded sentence has the shape of those that it was folded from.
+    """
+    return _RANGE.sub("#", sentence)
 
 
 def folded(sentences: Iterable[str]) -> list[str]:

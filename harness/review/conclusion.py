@@ -112,7 +112,6 @@ def _difference(findings: Findings, pair: Pair) -> Statement:
     ]
     apart = [cells for cells in both if differ(*cells)]
     slower = [line for line in pair.waiting if ": differs" in line.shift]
-    waits = [f"{line.share} of the {line.caller} calls of {line.workload} {line.shift}" for line in slower]
     known = [line for line in pair.waiting if "unknown" not in line.shift]
     if apart:
         told = "; ".join(_apart(*cells) for cells in apart)
@@ -124,8 +123,12 @@ def _difference(findings: Findings, pair: Pair) -> Statement:
             f"{counted(len(both), 'workload')}"
         )
         cells = [cell for cells in both for cell in cells]
-    if waits:
-        text += f"; waiting times differ: {'; '.join(waits)}"
+    if slower:
+        line = slower[0]
+        text += (
+            f"; waiting times differ in {len(slower)} of {counted(len(known), 'comparison')}, as in {line.share} "
+            f"of the {line.caller} calls of {line.workload}: {line.shift}"
+        )
     elif known:
         text += "; no difference of waiting times was shown"
     elif pair.waiting:

@@ -67,6 +67,8 @@ class Workload(ABC):
     only on those variants of which history says what they do under it; one that is `on_demand` runs only
     when a plan names it. Each trial of a `cold` one gets a guest that was booted for it, and those of one
     that is run `alone` come last, with no build and no more guests beside them than there are processors for.
+    A `timed` one measures how long things take: where series are compared, its trials come after all builds
+    and all kernels take turns.
     `packages` are recipes in `images/packages/`, `programs` map a path in the guest to the folder in
     `images/` whose sources make it. `parameters` may be changed by a plan.
     """
@@ -86,6 +88,7 @@ class Workload(ABC):
     costly: bool = False
     cold: bool = False
     alone: bool = False
+    timed: bool = False
     boots: int = 1
     must_fail_on: str = ""
     packages: tuple[str, ...] = ()

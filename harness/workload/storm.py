@@ -48,5 +48,6 @@ STORM = Storm(
     ),
     control="one word of one area of each thread is changed on purpose, and must be found when it is freed",
     control_evidence=("measured/areas_corrupt",),
+    timed=True,
     parameters={"seconds": 2},
 )

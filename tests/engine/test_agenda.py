@@ -59,6 +59,15 @@ async def test_cells_get_what_they_are_due_one_after_the_other() -> None:
     assert await everything(agenda, lambda job: PASS) == [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3)]
 
 
+async def test_cells_that_are_compared_take_turns() -> None:
+    agenda = Agenda(in_turns=True)
+    agenda.add(quota("a", Goal(2, 3)))
+    agenda.add(quota("b", Goal(3, 3)))
+    agenda.close()
+    tried = await everything(agenda, lambda job: PASS)
+    assert tried == [("a", 1), ("b", 1), ("a", 2), ("b", 2), ("b", 3), ("a", 3)]
+
+
 async def test_a_guest_waits_for_what_is_still_being_built() -> None:
     agenda = Agenda()
     waiting = asyncio.create_task(agenda.take(None))

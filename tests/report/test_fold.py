@@ -11,6 +11,11 @@ def test_sentences_that_differ_in_numbers_are_one() -> None:
     assert folded([]) == []
 
 
+def test_a_folded_sentence_has_the_shape_of_what_it_was_folded_from() -> None:
+    said = ["9 of 2555 calls took 1.5 s", "10 of 1483 calls took 2 s"]
+    assert {shape(one) for one in (*said, *folded(said))} == {"# of # calls took # s"}
+
+
 def test_numbers_are_ordered_as_numbers_and_equal_ones_stay() -> None:
     assert folded(["after 9.5 s: 3", "after 10 s: 3"]) == ["after 9.5..10 s: 3"]
 

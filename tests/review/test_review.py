@@ -211,10 +211,20 @@ def test_what_takes_longer_is_told(lab: Lab) -> None:
     line = next(line for line in only_pair(lab).waiting if (line.workload, line.share) == ("storm", "half"))
     assert line.shift.startswith("+")
     assert ": differs, p = 0.0" in line.shift
-    assert "waiting times differ: half of the kernel calls of " in lab.comparison.conclusion[1].text
+    told = lab.comparison.conclusion[1].text
+    assert "waiting times differ in 3 of 6 comparisons, as in half of the kernel calls of exhaust: +" in told
     assert "storm: v3: it was noted" in lab.comparison.conclusion[1].text
     storm = next(one for one in only_pair(lab).contrasts if one.workload == "storm")
     assert "noted in every trial of v3: it was noted" in storm.meaning.text
+
+
+def test_what_is_timed_takes_turns_when_all_is_built(lab: Lab) -> None:
+    """A machine that is busier while one of the series is tried must not look like a slower series."""
+    lab.review(*two_versions(lab), "--trials", "3", "--jobs", "1")
+    order = list(lab.tried)
+    timed = [name for name in order if name.startswith("storm")]
+    assert order[-len(timed) :] == timed
+    assert [name.rpartition("#")[2] for name in timed] == ["1"] * 3 + ["2"] * 3 + ["3"] * 3
 
 
 def test_versions_on_different_bases(lab: Lab) -> None:
