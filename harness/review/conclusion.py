@@ -126,8 +126,8 @@ def _difference(findings: Findings, pair: Pair) -> Statement:
     if slower:
         line = slower[0]
         text += (
-            f"; waiting times differ in {len(slower)} of {counted(len(known), 'comparison')}, as in {line.share} "
-            f"of the {line.caller} calls of {line.workload}: {line.shift}"
+            f"; waiting times differ in {len(slower)} of {counted(len(known), 'comparison')}, as in "
+            f"{line.share} of the {line.caller} calls of {line.workload}: {line.shift}"
         )
     elif known:
         text += "; no difference of waiting times was shown"
