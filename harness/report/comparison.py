@@ -30,6 +30,13 @@ class Statement:
     text: str
     evidence: tuple[Evidence, ...] = ()
 
+    def workloads(self) -> dict[str, list[str]]:
+        """Return the workloads of the cells by their variants, each once and in the order of the evidence."""
+        found: dict[str, dict[str, None]] = {}
+        for place in self.evidence:
+            found.setdefault(place.variant, {})[place.workload] = None
+        return {variant: list(names) for variant, names in found.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Contrast:

@@ -124,6 +124,16 @@ def _reasons(cell: Cell) -> Iterator[str]:
     yield from _first(folded(reasons))
 
 
+def as_expected(results: Results) -> str:
+    """Say how many cells are what history says, and how many pass of which it says nothing."""
+    known = [cell for cell in results.cells if cell.expected]
+    good = sum(cell.as_expected for cell in known)
+    text = f"{good} of {len(known)} cells are as expected"
+    others = [cell for cell in results.cells if not cell.expected]
+    passed = sum(cell.verdict is Outcome.PASS for cell in others)
+    return f"{text}; of {len(others)} more, of which history says nothing, {passed} pass" if others else text
+
+
 def notes(cell: Cell) -> list[str]:
     """Return what is neither failure nor silence."""
     return folded(note for trial in cell.trials for note in trial.observation.notes)

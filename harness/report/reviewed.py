@@ -54,8 +54,5 @@ def _pair(pair: Pair) -> Iterator[Line]:
 
 
 def _cited(one: Statement) -> str:
-    cells: dict[str, list[str]] = {}
-    for place in one.evidence:
-        cells.setdefault(place.variant, []).append(place.workload)
-    told = "; ".join(f"{name} x {', '.join(dict.fromkeys(names))}" for name, names in cells.items())
+    told = "; ".join(f"{variant} x {', '.join(names)}" for variant, names in one.workloads().items())
     return f"{one.text} [{told}]" if told else one.text

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.report.comparison import Comparison
-from harness.report.finding import rate, tallies, wanted
+from harness.report.finding import as_expected, rate, tallies, wanted
 from harness.report.fold import folded, shape, summed
 from harness.report.results import Results, VariantReport
 from harness.report.reviewed import at_length, in_short
@@ -181,10 +181,4 @@ def print_results(results: Results, console: Console, comparison: Comparison | N
         say("\nNotes, neither failure nor silence:\n" + "\n".join(notes))
     for line in _review(comparison) if comparison else ():
         say(line)
-    known = [cell for cell in results.cells if cell.expected]
-    good = sum(cell.as_expected for cell in known)
-    other = len(results.cells) - len(known)
-    passed = sum(cell.verdict is Outcome.PASS for cell in results.cells if not cell.expected)
-    unknown = f"; of {other} more, of which history says nothing, {passed} pass" if other else ""
-    total = results.seconds.get("total", 0)
-    say(f"\n{good} of {len(known)} cells are as expected{unknown} ({total:.0f} s)")
+    say(f"\n{as_expected(results)} ({results.seconds.get('total', 0):.0f} s)")

@@ -15,7 +15,17 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.report.finding import CONTROLS, Finding, Sort, findings, notes, of_cell, tallies, wanted
+from harness.report.finding import (
+    CONTROLS,
+    Finding,
+    Sort,
+    as_expected,
+    findings,
+    notes,
+    of_cell,
+    tallies,
+    wanted,
+)
 from harness.report.fold import folded, shape, summed
 from harness.report.html.console import Console, read_console
 from harness.report.html.course import courses
@@ -193,10 +203,8 @@ def _environment() -> jinja2.Environment:
 
 def _verdict(results: Results) -> str:
     found = list(findings(results))
-    cells = [finding for finding in found if finding.suite != CONTROLS]
-    good = sum(finding.sort is Sort.PASSED for finding in cells)
-    text = f"{good} of {len(cells)} cells are as expected"
-    broken = sum(finding.sort is Sort.BROKEN for finding in cells)
+    text = as_expected(results)
+    broken = sum(finding.sort is Sort.BROKEN for finding in found if finding.suite != CONTROLS)
     if broken:
         text += f"; {broken} prove nothing"
     unproved = [
