@@ -44,7 +44,7 @@ def sample(run: psutil.Process, out: Path) -> Sample | None:
     except psutil.NoSuchProcess:
         return None
     trials = sum(1 for _ in out.glob("trials/*/*/*/trial.json"))
-    if not trials:
+    if not trials or not memory:  # one that has ended and was not waited for holds nothing
         return None
     folders = (out / "trials").rglob("*")
     used = sum(path.stat().st_blocks for path in folders if path.is_file()) / 2
