@@ -154,7 +154,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="boot a guest for every Nth trial of a kernel, and for two at least; for the others one goes "
-        "back to the state that its workload starts from (default: 1, boot for every trial)",
+        "back to the state that its workload starts from (default: 20; 1: boot for every trial)",
     )
     run.add_argument(
         "--set",

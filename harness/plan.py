@@ -50,7 +50,7 @@ class Plan:
     trials: int = 0
     until: float | None = None
     seconds: int = 0
-    cold_every: int = 1
+    cold_every: int = 20
     seed: int | None = None
     jobs: int = 0
     memory: int = 0
