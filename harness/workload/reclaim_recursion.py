@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.words import Kind, Misbehaviour
+from harness.workload.base import GuestLike
 from harness.workload.probe import IN_SCOPE, WITNESSES, ProbeWorkload, misbehaved
 
 
@@ -16,6 +17,13 @@ class ReclaimRecursion(ProbeWorkload):
     shrinker that was served, or one that was told not to enter a filesystem: `reclaim_in_slow_path` witnesses
     that it was asked at all while percpu's mutex was held.
     """
+
+    async def prepare(self, guest: GuestLike) -> None:
+        """Keep the kernel from raising its low-water mark by more than the shrinker gives at a time, as it
+        does when memory is fragmented (`boost_watermark()` in mm/page_alloc.c): the OOM killer would come.
+        """
+        await guest.poke("/proc/sys/vm/watermark_boost_factor", b"0")
+        await super().prepare(guest)
 
     def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
         """Name the calls that waited for the mutex that their own task held."""
@@ -47,7 +55,14 @@ RECLAIM_RECURSION = ReclaimRecursion(
     name="reclaim-recursion",
     summary="reclaim entered while percpu populates calls a shrinker that allocates percpu memory itself, in "
     "NOFS and NOIO scopes",
-    witnesses=(*WITNESSES, "chunks_created", "populated", "reclaim_in_slow_path", "served_outside"),
+    witnesses=(
+        *WITNESSES,
+        "chunks_created",
+        "populated",
+        "reclaim_in_slow_path",
+        "served_outside",
+        "queue_kept",
+    ),
     control="an allocator of the module enters full reclaim under a mutex of its own, for which the shrinker "
     "then waits: lockdep must report it, and the call must be found stuck",
     control_evidence=("lockdep/recursive:pp_stand_in_mutex", "measured/mutex_recursion"),

@@ -17,10 +17,11 @@
 #define BLOCK_ORDER 9
 #define HOARD_FLAGS (__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 /*
- * Who watches scans gets many: each gives back no more than reclaim is content with, and little is
- * said to be there, of which do_shrink_slab() in mm/shrinker.c makes one scan.
+ * Who watches scans gets many: little is said to be there, of which do_shrink_slab() in
+ * mm/shrinker.c makes one scan. It is more than reclaim is content with (SWAP_CLUSTER_MAX), because
+ * there is nothing else to reclaim: should_reclaim_retry() in mm/page_alloc.c leaves whoever finds
+ * too few free pages afterwards to the OOM killer.
  */
-#define FEW SWAP_CLUSTER_MAX
 #define LITTLE 128UL
 
 /* Taken under reclaim by annotation alone. */
@@ -71,10 +72,8 @@ static unsigned long hoard_scan(struct shrinker *shrinker, struct shrink_control
 
 	if (current_is_kswapd())
 		return SHRINK_STOP;
-	if (scan_hook) {
+	if (scan_hook)
 		scan_hook(control->gfp_mask);
-		wanted = min(wanted, FEW);
-	}
 	mutex_lock(&pp_shrinker_lock);
 	if (current == reclaimer)
 		scans_direct++;

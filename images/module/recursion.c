@@ -6,9 +6,10 @@
  * holds?
  *
  * It is really done. A call that waits for ever is ended by a signal, which is how it is known that
- * it did: percpu's callers wait so that they can be killed. That is the end of the run: once woken,
- * a task may take the mutex that it owns for handed over to it (__mutex_trylock_common() in
- * kernel/locking/mutex.c), and then nobody knows who holds it.
+ * it did: percpu's callers wait so that they can be killed. Another task waits for the mutex first:
+ * once woken, the first in the queue takes the mutex that it owns for handed over to it
+ * (__mutex_trylock_common() in kernel/locking/mutex.c), gives it back when its call is done, and
+ * lets whoever waits next populate the very pages that the outer call is about to.
  *
  * The shrinker heeds what reclaim tells it, as super_cache_scan() in fs/super.c does: without
  * __GFP_FS it leaves the NOFS part out, without __GFP_IO the NOIO part.
@@ -26,11 +27,15 @@
 
 #define AREA_SIZE	(16 << 10)
 #define SMALL_SIZE	64
+/* More than percpu takes for an area: then it is mostly the stand-in that enters reclaim. */
+#define STAND_IN_PAGES	32
 /* Lockdep generalises from what it sees once; the shrinker need not be asked often. */
 #define ENOUGH		8
 #define PAGES_AT_MOST	16384
 /* Whoever sleeps in a call for so long is taken to wait for ever. */
 #define PATIENCE_NS	(3ULL * NSEC_PER_SEC)
+/* It takes some milliseconds, or what a starved guest needs. */
+#define QUEUER_TRIES	10000
 
 enum place { SLOW_PATH, OUTSIDE, PLACES };
 
@@ -54,8 +59,10 @@ static unsigned long scans[PLACES], scans_without_mutex;
 static unsigned long outer_calls, outer_failures;
 static struct pp_batch batch;
 static enum place place;
-static struct task_struct *caller;
+static struct task_struct *caller, *queuer;
 static bool done;
+/* Set by the caller, reset by the queuer once it was served. */
+static bool queuing, queuer_missed;
 
 /* When the shrinker's call began that the caller is in, or 0. */
 static u64 since;
@@ -68,9 +75,11 @@ static const char *mutex_name(void)
 /* The sabotage: an allocator of ours with a mutex, under which it enters full reclaim. */
 static bool stand_in_call(enum pp_caller_id who)
 {
+	unsigned int i;
+
 	if (mutex_lock_killable(&pp_stand_in_mutex))
 		return false;
-	if (who == PP_KERNEL)
+	for (i = 0; who == PP_KERNEL && i < STAND_IN_PAGES; i++)
 		pp_hoard_more();
 	mutex_unlock(&pp_stand_in_mutex);
 	return true;
@@ -87,6 +96,36 @@ static bool small_call(enum pp_caller_id who)
 	return area;
 }
 
+/* Waits for the mutex whenever the caller asks for it. */
+static int queue_up(void *data)
+{
+	while (!kthread_should_stop()) {
+		if (READ_ONCE(queuing)) {
+			small_call(PP_KERNEL);
+			WRITE_ONCE(queuing, false);
+		}
+		usleep_range(1000, 2000);
+	}
+	return 0;
+}
+
+/* What waits for a mutex so that it can be killed; nothing else here sleeps in this state. */
+static bool waits(struct task_struct *task)
+{
+	return READ_ONCE(task->__state) & TASK_WAKEKILL;
+}
+
+/* Return once the queuer waits for the mutex that we hold. */
+static void have_queuer_wait(void)
+{
+	unsigned int i;
+
+	WRITE_ONCE(queuing, true);
+	for (i = 0; i < QUEUER_TRIES && !waits(queuer); i++)
+		usleep_range(1000, 2000);
+	queuer_missed |= i == QUEUER_TRIES;
+}
+
 static void use(const struct taker *taker, struct tally *tally, gfp_t gfp)
 {
 	bool served;
@@ -95,6 +134,8 @@ static void use(const struct taker *taker, struct tally *tally, gfp_t gfp)
 		tally->declined++;
 		return;
 	}
+	if (place == SLOW_PATH)
+		have_queuer_wait();
 	WRITE_ONCE(since, ktime_get_ns());
 	served = small_call(taker->who);
 	WRITE_ONCE(since, 0);
@@ -164,8 +205,7 @@ static bool waits_for_ever(struct task_struct *task)
 {
 	u64 began = READ_ONCE(since);
 
-	return began && ktime_get_ns() - began > PATIENCE_NS &&
-	       (READ_ONCE(task->__state) & TASK_WAKEKILL);
+	return began && ktime_get_ns() - began > PATIENCE_NS && waits(task);
 }
 
 /* End every call that waits for ever. */
@@ -216,43 +256,57 @@ static bool served(enum place where)
 }
 
 /* The memory that is left for the caller is what the shrinker can give, and half of that stays. */
-static int exercise(void)
+static int exercise(struct task_struct *task)
 {
 	unsigned int pages = min(pp_hoarded() / 2, PAGES_AT_MOST);
-	struct task_struct *task;
 	int error;
 
 	error = pp_batch_init(&batch, pages / num_possible_cpus() / (AREA_SIZE >> PAGE_SHIFT));
 	if (error)
 		return error;
 	pp_watch_start();
-	task = kthread_create(call, NULL, "percpu_probe_cal");
-	error = PTR_ERR_OR_ZERO(task);
-	if (!error) {
-		caller = task;
-		wake_up_process(task);
-		watch_over();
-		kthread_stop(task);
-	}
+	caller = task;
+	wake_up_process(queuer);
+	wake_up_process(task);
+	watch_over();
 	pp_watch_stop();
+	return 0;
+}
+
+/* Tasks are made before memory is short: the kernel needs pages in a row for them. */
+static int exercise_in_tasks(void)
+{
+	struct task_struct *task = kthread_create(call, NULL, "percpu_probe_cal");
+	int error;
+
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	queuer = kthread_create(queue_up, NULL, "percpu_probe_que");
+	error = PTR_ERR_OR_ZERO(queuer);
+	if (!error) {
+		error = pp_hoard_start(on_scan);
+		if (!error) {
+			error = exercise(task);
+			pp_hoard_stop();
+		}
+		kthread_stop(queuer);
+	}
+	kthread_stop(task);
 	pp_batch_destroy(&batch);
 	return error;
 }
 
 static int run(void)
 {
-	int error = pp_hoard_start(on_scan);
+	int error = exercise_in_tasks();
 
-	if (error)
-		return error;
-	error = exercise();
-	pp_hoard_stop();
 	if (error)
 		return error;
 
 	pp_counter(outer_calls, "outer_calls");
 	pp_counter(outer_failures, "outer_failures");
 	pp_counter(scans_without_mutex, "scans_without_mutex");
+	pp_witness("queue_kept", !queuer_missed);
 	pp_witness("chunks_created", atomic_read(&pp_watch.chunks_created));
 	pp_witness("populated", atomic_read(&pp_watch.pages_populated));
 	pp_witness("reclaim_in_slow_path", scans[SLOW_PATH]);

@@ -67,3 +67,17 @@ async def test_refusals_of_callers_that_may_not_wait_are_noted():
     observation = await observe(WORKLOAD.name, FakeGuest(text))
     assert observation.failures == ()
     assert observation.notes[-1] == "4 allocations of the shrinker were refused"
+
+
+async def test_the_low_water_mark_is_not_raised_while_memory_is_short():
+    guest = FakeGuest(b"")
+    await WORKLOAD.prepare(guest)
+    assert guest.poked == {"/proc/sys/vm/watermark_boost_factor": b"0"}
+    assert guest.asked
+
+
+async def test_a_call_that_came_first_in_the_queue_may_have_broken_the_mutex():
+    text = without_recursion(recorded("reclaim-recursion"), "declined")
+    judgement = await judged(text.replace(b"witness queue_kept 1", b"witness queue_kept 0"))
+    assert judgement.outcome is Outcome.INCONCLUSIVE
+    assert judgement.reasons == ("witness missing: queue_kept",)

@@ -15,6 +15,8 @@ from harness.workload.probe import ProbeWorkload
 RESULTS = Path(__file__).parent / "results"
 BY_MODULE = [name for name, workload in workloads().items() if isinstance(workload, ProbeWorkload)]
 
+TRIGGER = "/dev/percpu_probe"
+
 
 @dataclass
 class Completed:
@@ -28,7 +30,7 @@ class FakeGuest:
     completed: Completed = field(default_factory=Completed)
     argv: list[str] = field(default_factory=list)
     asked: str = ""
-    told: bytes = b""
+    poked: dict[str, bytes] = field(default_factory=dict)
 
     async def run(self, argv, timeout):  # noqa: ASYNC109
         self.argv = list(argv)
@@ -39,8 +41,12 @@ class FakeGuest:
         self.asked = path
 
     async def poke(self, path, data):
-        assert path == self.asked == "/dev/percpu_probe"
-        self.told = data
+        assert path != TRIGGER or path == self.asked
+        self.poked[path] = data
+
+    @property
+    def told(self):
+        return self.poked.get(TRIGGER, b"")
 
     async def answer(self, timeout):  # noqa: ASYNC109
         assert self.told
