@@ -338,8 +338,7 @@ def _workloads(args: argparse.Namespace, console: Console) -> ExitCode:
         console.print(f"[bold]{workload.name}[/]  {workload.summary}", highlight=False, soft_wrap=True)
         console.print(f"    witnesses: {', '.join(workload.witnesses)}", highlight=False, soft_wrap=True)
         console.print(f"    control:   {workload.control}", highlight=False, soft_wrap=True)
-        known = {"cpus": workload.cpus, "memory_mib": workload.memory_mib, **workload.parameters}
-        values = ", ".join(f"{name}={value}" for name, value in known.items())
+        values = ", ".join(f"{name}={value}" for name, value in workload.tunable.items())
         console.print(f"    parameters: {values}", highlight=False, soft_wrap=True)
     return ExitCode.OK
 

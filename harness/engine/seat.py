@@ -17,7 +17,7 @@ from harness.workload import MODULE, Workload
 if TYPE_CHECKING:
     from harness.engine.trial import TrialJob
 
-_Kind = tuple[str, int, int, frozenset[tuple[str, Path]]]
+_Kind = tuple[str, int, int, int, frozenset[tuple[str, Path]]]
 
 _BOOT_DEADLINE = 120.0
 _NOTES = "/sys/kernel/notes"
@@ -138,6 +138,7 @@ class Seat:
             folder=job.folder,
             accelerator=self._accelerator,
             cpus=job.workload.cpus,
+            possible_cpus=job.workload.possible_cpus,
             memory_mib=job.workload.memory_mib,
             boot_deadline=_BOOT_DEADLINE,
             deadline=job.workload.deadline + _BOOT_DEADLINE,
@@ -166,4 +167,5 @@ class Seat:
 
 
 def _kind(job: TrialJob) -> _Kind:
-    return job.kernel.key, job.workload.cpus, job.workload.memory_mib, frozenset(job.files.items())
+    one = job.workload
+    return job.kernel.key, one.cpus, one.possible_cpus, one.memory_mib, frozenset(job.files.items())

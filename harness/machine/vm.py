@@ -44,9 +44,9 @@ _STARTUP = 30.0  # seconds for QEMU itself to come up, before the guest runs
 class BootSpec:
     """What to boot, where its console goes (`folder`), and how long things may take (seconds).
 
-    `snapshot` prepares for `save` and `restore`. `boot_deadline` is for the agent to greet, `deadline` for
-    the guest's whole life or until it is restored, `silence` for how long the agent may leave a heartbeat
-    unanswered.
+    `possible_cpus`, where more than `cpus`, counts those that the kernel leaves off as well. `snapshot`
+    prepares for `save` and `restore`. `boot_deadline` is for the agent to greet, `deadline` for the guest's
+    whole life or until it is restored, `silence` for how long the agent may leave a heartbeat unanswered.
     """
 
     image: Path
@@ -54,12 +54,20 @@ class BootSpec:
     folder: Path
     accelerator: Accelerator
     cpus: int = 2
+    possible_cpus: int = 0
     memory_mib: int = 256
     cmdline: str = ""
     snapshot: bool = False
     boot_deadline: float = 60
     deadline: float = 300
     silence: float = 60
+
+
+def _parked(spec: BootSpec) -> str:
+    """Keep the kernel from starting more than `cpus`: those that could be plugged in it counts only if it was
+    built for that.
+    """
+    return f"maxcpus={spec.cpus}" if spec.possible_cpus > spec.cpus else ""
 
 
 class Vm:
@@ -140,14 +148,14 @@ class Vm:
                 "-cpu",
                 "host" if kvm else _TCG_CPU,
             ),
-            *("-smp", str(spec.cpus), "-m", str(spec.memory_mib)),
+            *("-smp", str(max(spec.cpus, spec.possible_cpus)), "-m", str(spec.memory_mib)),
             *("-action", "reboot=shutdown,shutdown=pause,panic=none"),
             *("-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci"),
             *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
             *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
-            *("-append", f"{CMDLINE} {_CLOCKS[spec.accelerator]} {spec.cmdline}".strip()),
+            *("-append", f"{CMDLINE} {_CLOCKS[spec.accelerator]} {_parked(spec)} {spec.cmdline}".strip()),
             *(self._snapshot.arguments(handover) if self._snapshot else ()),
         ]
         return arguments, qmp

@@ -55,9 +55,10 @@ Parameters = Mapping[str, int | str]
 class Workload(ABC):
     """One thing to do to a booted kernel, and what it takes to believe the result.
 
-    `fragments` are names in `kconfigs/`; `deadline` is in seconds, for the run alone. `witnesses` are always
-    reported, or the trial is inconclusive. `control` says in one sentence what the sabotaged run does and why
-    it must fail; `control_evidence` is what that failure consists of, in the words of `Expectation.evidence`.
+    `fragments` are names in `kconfigs/`; `possible_cpus`, where more than `cpus`, counts those that the
+    kernel leaves off as well. `deadline` is in seconds, for the run alone. `witnesses` are always reported,
+    or the trial is inconclusive. `control` says in one sentence what the sabotaged run does and why it must
+    fail; `control_evidence` is what that failure consists of, in the words of `Expectation.evidence`.
     `supporting` are kinds of event that the workload provokes and counts exactly by other means; `precluded`
     are witnesses that a failure may itself take away.
 
@@ -77,6 +78,7 @@ class Workload(ABC):
     summary: str
     fragments: tuple[str, ...]
     cpus: int
+    possible_cpus: int = 0
     memory_mib: int
     deadline: float
     witnesses: tuple[str, ...]
@@ -120,12 +122,18 @@ class Workload(ABC):
         """Say in a few words with which parameters it is run."""
         return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
 
+    @property
+    def tunable(self) -> Parameters:
+        """Return what may be changed by a plan: its parameters, and the machine's size."""
+        machine = {"cpus": self.cpus, "possible_cpus": self.possible_cpus, "memory_mib": self.memory_mib}
+        return {**machine, **self.parameters}
+
     def tuned(self, changes: Parameters) -> Self:
-        """Return this workload with other parameters; `cpus` and `memory_mib` are such of every workload.
+        """Return this workload with other values of what is `tunable`.
 
         `UserError` for one that it does not have, and for a value of the wrong type.
         """
-        known = {"cpus": self.cpus, "memory_mib": self.memory_mib, **self.parameters}
+        known = self.tunable
         for name, value in changes.items():
             if name not in known:
                 raise UserError(f"{self.name} has no parameter '{name}': it has {', '.join(known)}")
@@ -135,6 +143,7 @@ class Workload(ABC):
         return dataclasses.replace(
             self,
             cpus=int(changes.get("cpus", self.cpus)),
+            possible_cpus=int(changes.get("possible_cpus", self.possible_cpus)),
             memory_mib=int(changes.get("memory_mib", self.memory_mib)),
             parameters={name: changes.get(name, value) for name, value in self.parameters.items()},
         )

@@ -100,6 +100,7 @@ class ToldWorkload:
     world: World = field(compare=False)
     name: str = "exhaust"
     cpus: int = 2
+    possible_cpus: int = 0
     memory_mib: int = 256
     deadline: float = 10
 
