@@ -14,6 +14,7 @@ from __future__ import annotations
 from harness.workload.base import CompletedLike, GuestLike, Parameters, Workload
 from harness.workload.constrained_holder import CONSTRAINED_HOLDER
 from harness.workload.exhaust import EXHAUST
+from harness.workload.nofail import NOFAIL
 from harness.workload.probe import MODULE
 from harness.workload.reclaim_audit import RECLAIM_AUDIT
 from harness.workload.reclaim_inversion import RECLAIM_INVERSION
@@ -32,6 +33,7 @@ _ALL: tuple[Workload, ...] = (
     ATOMIC_REFILL,
     STORM,
     RECLAIM_RECURSION,
+    NOFAIL,
     SCSI_SCAN,
     ISCSI_SCAN,
     ISCSI_SCAN_NO_FLUSHER,

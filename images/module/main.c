@@ -28,7 +28,7 @@ MODULE_PARM_DESC(count, "allocations per part (0: the workload's default)");
 
 unsigned int pp_seconds;
 module_param_named(seconds, pp_seconds, uint, 0444);
-MODULE_PARM_DESC(seconds, "how long the storm blows (0: the default)");
+MODULE_PARM_DESC(seconds, "how long the storm blows, or memory is short (0: the default)");
 
 static bool wait;
 module_param(wait, bool, 0444);
@@ -44,6 +44,7 @@ static const struct pp_workload *const workloads[] = {
 	&pp_atomic_refill,
 	&pp_storm,
 	&pp_reclaim_recursion,
+	&pp_nofail,
 	&pp_scan,
 };
 

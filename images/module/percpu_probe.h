@@ -48,6 +48,7 @@ extern const struct pp_workload pp_reclaim_audit;
 extern const struct pp_workload pp_atomic_refill;
 extern const struct pp_workload pp_storm;
 extern const struct pp_workload pp_reclaim_recursion;
+extern const struct pp_workload pp_nofail;
 extern const struct pp_workload pp_scan;
 
 /* result.c: the result file, and KTAP on the console. */
@@ -140,6 +141,7 @@ void pp_watch_detach(void);
 void pp_watch_start(void);
 void pp_watch_stop(void);
 void pp_watch_on_create(void (*hook)(void));
+void pp_watch_on_page(void (*hook)(unsigned int order));
 void pp_watch_report(void);
 
 /*

@@ -22,6 +22,7 @@ static struct task_struct *mine;
 static bool attached, watching;
 static void *new_chunks[MAX_CHUNKS];
 static void (*create_hook)(void);
+static void (*page_hook)(unsigned int order);
 
 static bool by_worker(void)
 {
@@ -84,8 +85,12 @@ static void on_fail(void *data, bool reserved, bool is_atomic, size_t size, size
 
 static void on_page(void *data, struct page *page, unsigned int order, gfp_t gfp, int migratetype)
 {
-	if (READ_ONCE(watching) && by_worker() && pp_current_holds("pcpu_alloc_mutex"))
+	if (!READ_ONCE(watching))
+		return;
+	if (by_worker() && pp_current_holds("pcpu_alloc_mutex"))
 		atomic_inc(&pp_watch.worker_pages);
+	if (page && page_hook)
+		page_hook(order);
 }
 
 static struct pp_probe probes[] = {
@@ -135,6 +140,15 @@ void pp_watch_stop(void)
 void pp_watch_on_create(void (*hook)(void))
 {
 	create_hook = hook;
+}
+
+/*
+ * Set before pp_watch_start(): @hook is called by whoever gets pages, in any context. The bulk
+ * allocator, which vmalloc() uses, tells nobody.
+ */
+void pp_watch_on_page(void (*hook)(unsigned int order))
+{
+	page_hook = hook;
 }
 
 void pp_watch_report(void)

@@ -9,7 +9,7 @@ from harness.words import Outcome
 
 SCANS = {"scsi-scan", "iscsi-scan"}
 ON_THE_PAGE = {"reclaim-inversion", "constrained-holder", "exhaust", "atomic-refill", "storm"}
-WORKLOADS = {*ON_THE_PAGE, "reclaim-audit", "reclaim-recursion"}
+WORKLOADS = {*ON_THE_PAGE, "reclaim-audit", "reclaim-recursion", "nofail"}
 
 SCANNED = {
     "scope-atomic": {*SCANS, "iscsi-scan-no-flusher", "iscsi-scan-newest"},
@@ -39,6 +39,9 @@ def test_every_variant_says_what_to_expect_and_why(name: str) -> None:
             "lockdep/recursive:pcpu_alloc_mutex",
             "measured/may_recurse",
             "measured/mutex_recursion",
+            "measured/nofail_refused",
+            "measured/nofail_stalled",
+            "warning",
             "measured/refused_in_scope",
             "measured/devices_lost",
             "measured/scan_refused",

@@ -15,6 +15,7 @@ from harness.workload.probe import ProbeWorkload
 RESULTS = Path(__file__).parent / "results"
 BY_MODULE = [name for name, workload in workloads().items() if isinstance(workload, ProbeWorkload)]
 
+HOGS = b"workload nofail\ncounter hogs_started 9\ncounter hogs_killed 3\ntoken nofail complete\n"
 TRIGGER = "/dev/percpu_probe"
 
 
@@ -22,6 +23,7 @@ TRIGGER = "/dev/percpu_probe"
 class Completed:
     exit_code: int = 0
     stderr: bytes = b""
+    stdout: bytes = b""
 
 
 @dataclass
@@ -31,10 +33,18 @@ class FakeGuest:
     argv: list[str] = field(default_factory=list)
     asked: str = ""
     poked: dict[str, bytes] = field(default_factory=dict)
+    hogs: bytes = HOGS
+    faults_left: bytes = b"999999000\n"
 
     async def run(self, argv, timeout):  # noqa: ASYNC109
+        if argv[0] == "/bin/hog":
+            return Completed(stdout=self.hogs)
         self.argv = list(argv)
         return self.completed
+
+    async def read(self, path):
+        assert path == "/sys/kernel/debug/fail_page_alloc/times"
+        return self.faults_left
 
     async def ask(self, path, timeout):  # noqa: ASYNC109
         assert self.argv, "the module makes the file"
@@ -72,6 +82,7 @@ def test_their_names_are_their_keys():
         "atomic-refill",
         "storm",
         "reclaim-recursion",
+        "nofail",
         "scsi-scan",
         "iscsi-scan",
         "iscsi-scan-no-flusher",

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""nofail: are callers with `__GFP_NOFAIL` ever refused, and who waits meanwhile for how long?"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from harness.lock import silent
+from harness.words import Kind, Misbehaviour, Observation
+from harness.workload.base import GuestLike, Parameters
+from harness.workload.probe import FRAGMENTS, LOCKDEP_ALIVE, WITNESSES, ProbeWorkload, misbehaved
+from harness.workload.result import MalformedError, parse_result
+
+_HOG = "/bin/hog"
+_FAULTS = "/sys/kernel/debug/fail_page_alloc"
+_TIMES = f"{_FAULTS}/times"
+_MANY = 1_000_000_000
+
+#: Every page allocation fails of a task that asks for it (include/linux/sched.h, make_it_fail), whatever its
+#: flags, but for what mm/fail_page_alloc.c spares. Nothing is said on the console.
+_ALWAYS = {
+    "probability": "100",
+    "interval": "1",
+    "space": "0",
+    "times": str(_MANY),
+    "verbose": "0",
+    "task-filter": "Y",
+    "ignore-gfp-wait": "N",
+    "ignore-gfp-highmem": "N",
+    "min-order": "0",
+}
+
+#: When the module calls percpu, by the names that it gives these.
+_PHASES = {
+    "calm": "with memory enough",
+    "faults": "while faults were injected",
+    "pressure": "while memory was short",
+}
+_CALLERS = {"kernel": "GFP_KERNEL", "nofs_scope": "NOFS-scope", "noio_scope": "NOIO-scope"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nofail(ProbeWorkload):
+    """The promise of `__GFP_NOFAIL` is in include/linux/gfp_types.h: such a call never returns NULL. How long
+    it takes is measured and noted, and so is how long others wait; it is a failure only where the call seems
+    never to return although there is memory.
+
+    The counters `PHASE_WHO_latency_log2ns_N` are histograms, as in storm.
+    """
+
+    fragments: tuple[str, ...] = (*FRAGMENTS, "faults")
+    possible_cpus: int = 4
+    programs: Mapping[str, str] = field(default_factory=lambda: {_HOG: "hog"})
+    parameters: Parameters = field(default_factory=lambda: {"seconds": 5, "count": 96})
+
+    async def prepare(self, guest: GuestLike) -> None:
+        """Have faults strike whoever asks for them, and the OOM killer say no more than it must."""
+        for name, value in _ALWAYS.items():
+            await guest.poke(f"{_FAULTS}/{name}", value.encode())
+        await guest.poke("/proc/sys/vm/oom_dump_tasks", b"0")
+        await super().prepare(guest)
+
+    async def run(
+        self,
+        guest: GuestLike,
+        *,
+        sabotage: bool = False,
+        seed: int = 0,
+        tell: Callable[[str], None] = silent,
+    ) -> Observation:
+        """Have the hogs wait for the module, run that, and put together what both measured."""
+        hogs = asyncio.ensure_future(guest.run([_HOG, self.name], self.deadline))
+        try:
+            observation = await super().run(guest, sabotage=sabotage, seed=seed, tell=tell)
+            told = parse_result((await hogs).stdout, self.name)
+            # Without percpu memory no process can be started to read it.
+            stalled = observation.counters.get("nofail_stalled")
+            faults = 0 if stalled else _MANY - int(await guest.read(_TIMES))
+        except (MalformedError, ValueError) as error:
+            return Observation(complete=False, notes=(f"what the hogs or the faults came to: {error}",))
+        finally:
+            hogs.cancel()
+            await asyncio.gather(hogs, return_exceptions=True)
+        counters = {**observation.counters, **told.counters, "faults_injected": faults}
+        return dataclasses.replace(
+            observation,
+            complete=observation.complete and told.complete,
+            counters=counters,
+            witnesses={
+                **observation.witnesses,
+                "faults_injected": faults > 0,
+                "hogs_killed": told.counters.get("hogs_killed", 0) > 0,
+            },
+        )
+
+    def failures(self, counters: Mapping[str, int]) -> list[Misbehaviour]:
+        """Name the callers to whom the promise was broken."""
+        return misbehaved("nofail_refused", _refused(counters)) + misbehaved(
+            "nofail_stalled", _stalled(counters)
+        )
+
+    def notes(self, counters: Mapping[str, int]) -> list[str]:
+        """Say how long calls took, and how many pages they took."""
+        return [
+            f"calls with __GFP_NOFAIL took up to {counters[f'{phase}_nofail_longest_us'] / 1000:.1f} ms, and "
+            f"others waited for percpu up to {counters[f'{phase}_others_longest_us'] / 1000:.1f} ms {when}"
+            for phase, when in _PHASES.items()
+            if counters[f"{phase}_nofail_calls"]
+        ] + [
+            f"with {counters['possible_cpus']} possible CPUs one call for 64 bytes took up to "
+            f"{counters['calm_most_pages']} pages, and where it created a chunk at least "
+            f"{counters['calm_least_pages_creating']}"
+        ]
+
+
+def _refused(counters: Mapping[str, int]) -> Iterator[str]:
+    for phase, when in _PHASES.items():
+        for caller, called in _CALLERS.items():
+            failed, calls = counters[f"{phase}_{caller}_failures"], counters[f"{phase}_{caller}_calls"]
+            if failed:
+                yield f"{failed} of {calls} {called} allocations with __GFP_NOFAIL failed {when}"
+
+
+def _stalled(counters: Mapping[str, int]) -> Iterator[str]:
+    if counters["nofail_stalled"]:
+        asked, waited = (counters[f"faults_{who}_longest_us"] / 1e6 for who in ("nofail", "others"))
+        yield (
+            f"a call with __GFP_NOFAIL had not returned after {asked:.0f} s {_PHASES['faults']}, for which "
+            f"another caller had been waiting {waited:.0f} s"
+        )
+
+
+NOFAIL = Nofail(
+    name="nofail",
+    summary="callers with __GFP_NOFAIL need pages while faults are injected, and while programs that the OOM "
+    "killer takes use up the memory",
+    witnesses=(
+        *WITNESSES,
+        "memory_was_there",
+        "populated",
+        "faults_struck",
+        "faults_injected",
+        "memory_was_short",
+        "hogs_killed",
+        "populated_under_pressure",
+        "others_called",
+    ),
+    control="the same callers leave __GFP_NOFAIL out and must be refused, as the faults that are injected "
+    "strike percpu's backing allocations",
+    control_evidence=("measured/nofail_refused",),
+    # Short memory makes the OOM killer work, and callers that may not wait go without; injected faults strike
+    # what chunks are made of, too.
+    supporting=(Kind.PERCPU_ALLOC_FAILURE, Kind.OOM_KILL, Kind.PAGE_ALLOC_FAILURE, Kind.VMALLOC_FAILURE),
+    # After a call that does not return nothing more is done.
+    precluded=(
+        LOCKDEP_ALIVE,
+        "faults_struck",
+        "faults_injected",
+        "memory_was_short",
+        "hogs_killed",
+        "populated_under_pressure",
+        "others_called",
+    ),
+    on_demand=True,
+    cold=True,
+    alone=True,
+    timed=True,
+)
