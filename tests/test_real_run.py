@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,12 @@ def load(out: Path) -> dict[str, Any]:
 
 def guests_of(harness: int) -> list[psutil.Process]:
     """Return the QEMU processes below a harness that lives."""
-    below = psutil.Process(harness).children(recursive=True)
-    return [process for process in below if process.name().startswith("qemu-system")]
+    found = []
+    for process in psutil.Process(harness).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # short-lived ones come and go
+            if process.name().startswith("qemu-system"):
+                found.append(process)
+    return found
 
 
 def await_guest(running: subprocess.Popen[bytes], log: Path) -> list[psutil.Process]:
