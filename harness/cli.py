@@ -44,16 +44,19 @@ from harness.engine import (
 )
 from harness.machine import BootSpec, build_initrd, choose_accelerator, interactive
 from harness.options import (
+    add_cache_options,
+    add_callers_options,
     add_parse_options,
     add_plan_options,
     add_replay_options,
+    add_report_options,
     add_review_options,
     add_run_options,
     add_selection,
     listed,
     plan_of,
 )
-from harness.plan import DEFAULT_TREE, Plan, choose, load
+from harness.plan import Plan, choose, load
 from harness.report.callers import print_audit
 from harness.report.codec import write_json, write_text
 from harness.report.comparison import Comparison
@@ -418,25 +421,15 @@ def _parser() -> argparse.ArgumentParser:
     parse_ = command("parse", _parse, "list what a kernel console says that a person must know of")
     add_parse_options(parse_)
     report = command("report", _report, "tell a finished run again, from its folder alone")
-    report.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    report.add_argument(
-        "--format", choices=[str(form) for form in Format], default=Format.TERMINAL, help="default: terminal"
-    )
-    report.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
-    report.add_argument("--variants", metavar="A,B", help="tell only of these (default: all of the run)")
+    add_report_options(report)
     command("variants", _variants, "list the built-in variants and what history expects of each")
     command("workloads", _workloads, "list the workloads, their witnesses and their positive controls")
     callers = command(
         "audit-callers", _audit_callers, "search a tree for callers of the allocator that pass special flags"
     )
-    callers.add_argument("--tree", default=DEFAULT_TREE, help=f"as for `run` (default: {DEFAULT_TREE})")
-    callers.add_argument("--debian-mirror", metavar="URL", help="as for `run`")
-    callers.add_argument("--json", action="store_true", help="everything, as JSON")
+    add_callers_options(callers)
     cache = command("cache", _cache, "show what is kept where and how big it is")
-    cache.add_argument("--prune", action="store_true", help="drop kernels that were not used for longest")
-    cache.add_argument(
-        "--keep", type=int, default=0, metavar="N", help="with --prune: keep the N newest (default: 0)"
-    )
+    add_cache_options(cache)
     command("doctor", _doctor, "say what of this machine fits, what is missing, and which accelerator works")
     return parser
 

@@ -10,7 +10,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from harness.plan import Plan, accelerator, duration, load, setting
+from harness.plan import DEFAULT_TREE, Plan, accelerator, duration, load, setting
+from harness.report.formats import Format
 from harness.source.series import anchored
 from harness.variants import catalogue
 from harness.words import Kind, UserError
@@ -203,3 +204,28 @@ def add_parse_options(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--graph", action="store_true", help="lock cycles, as Graphviz DOT")
     form.add_argument("--text", action="store_true", help="as text (default)")
     parser.add_argument("--kind", choices=[str(kind) for kind in Kind], help="only events of this kind")
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `report` knows."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    parser.add_argument(
+        "--format", choices=[str(form) for form in Format], default=Format.TERMINAL, help="default: terminal"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--variants", metavar="A,B", help="tell only of these (default: all of the run)")
+
+
+def add_callers_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `audit-callers` knows."""
+    parser.add_argument("--tree", default=DEFAULT_TREE, help=f"as for `run` (default: {DEFAULT_TREE})")
+    parser.add_argument("--debian-mirror", metavar="URL", help="as for `run`")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+
+def add_cache_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `cache` knows."""
+    parser.add_argument("--prune", action="store_true", help="drop kernels that were not used for longest")
+    parser.add_argument(
+        "--keep", type=int, default=0, metavar="N", help="with --prune: keep the N newest (default: 0)"
+    )
