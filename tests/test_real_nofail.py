@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +11,7 @@ import pytest
 
 from harness.report.results import schema
 from harness.words import ExitCode
+from tests.command import harness
 
 POSSIBLE = 16
 
@@ -21,9 +20,8 @@ POSSIBLE = 16
 @pytest.mark.timeout(1500)  # a kernel of its own config: the others inject no faults
 def test_null_is_returned_to_a_caller_that_cannot_take_it(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "harness.cli", "run", "--variants", "as-is", "--workloads", "nofail"]
-    command += [f"--set=nofail.possible_cpus={POSSIBLE}", "--set=nofail.seconds=2", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    tuned = (f"--set=nofail.possible_cpus={POSSIBLE}", "--set=nofail.seconds=2")
+    done = harness("run", "--variants", "as-is", "--workloads", "nofail", *tuned, "--out", out)
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     document = json.loads((out / "results.json").read_text())
     jsonschema.validate(document, schema())

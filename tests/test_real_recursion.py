@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from harness.words import ExitCode, Kernel
+from tests.command import harness
 
 pytestmark = pytest.mark.guest
 
@@ -20,19 +19,18 @@ def test_reclaim_comes_back_to_the_mutex_where_history_says_so(guest_kernel: Ker
     """Each time: what makes memory short must not have the OOM killer come, and what ends a call that waits
     for ever must not break the kernel.
     """
-    command = [sys.executable, "-m", "harness.cli", "run", "--variants", "as-is,scope-atomic"]
-    command += ["--workloads", "reclaim-recursion", "--trials", "3", "--out", str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    cells = ("--variants", "as-is,scope-atomic", "--workloads", "reclaim-recursion", "--trials", "3")
+    done = harness("run", *cells, "--out", tmp_path / "run")
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     document = json.loads((tmp_path / "run" / "results.json").read_text())
     (control,) = document["controls"]
     assert control["proved"]
-    cells = {cell["variant"]: cell for cell in document["cells"]}
-    assert cells["as-is"]["verdict"] == "fail"
-    assert cells["as-is"]["failures"] == 3
-    assert cells["as-is"]["evidence"] == ["lockdep/recursive", "measured/mutex_recursion"]
-    assert cells["scope-atomic"]["verdict"] == "pass"
-    for cell in cells.values():
+    found = {cell["variant"]: cell for cell in document["cells"]}
+    assert found["as-is"]["verdict"] == "fail"
+    assert found["as-is"]["failures"] == 3
+    assert found["as-is"]["evidence"] == ["lockdep/recursive", "measured/mutex_recursion"]
+    assert found["scope-atomic"]["verdict"] == "pass"
+    for cell in found.values():
         assert {event["kind"] for event in cell["events"]} <= {"lockdep"}
         assert cell["counters"]["slow_path_scans"] >= 3
         assert cell["counters"]["outside_noio_scope_calls"] >= 3

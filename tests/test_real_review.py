@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.words import ExitCode, Kernel
+from tests.command import harness
 from tests.source.series.debian import Sent, sent
 from tests.source.series.mails import mbox
 
@@ -23,12 +22,6 @@ WORKLOADS = "reclaim-inversion,constrained-holder,reclaim-audit"
 @pytest.fixture(scope="module")
 def series() -> Sent:
     return sent()
-
-
-def harness(*args: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *map(str, args)], capture_output=True, text=True, check=False
-    )
 
 
 def cells(results: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,17 +25,10 @@ from harness.report.codec import read_trial
 from harness.report.results import schema
 from harness.words import ExitCode, Kernel
 from harness.workload import workloads
+from tests.command import COMMAND, harness
 from tests.smallfs import grow, small_filesystem
 
 pytestmark = pytest.mark.guest
-
-_COMMAND = [sys.executable, "-m", "harness.cli"]
-
-
-def harness(*args: str | Path, deadline: float = 1500) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*_COMMAND, *map(str, args)], capture_output=True, text=True, timeout=deadline, check=False
-    )
 
 
 @contextmanager
@@ -44,7 +36,7 @@ def started(log: Path, *args: str | Path, **environment: str) -> Iterator[subpro
     """A harness beside the test that hears Ctrl-C, whoever started the tests, and does not outlive it."""
     with log.open("w") as file:
         running = subprocess.Popen(
-            [*_COMMAND, *map(str, args)],
+            [*COMMAND, *map(str, args)],
             stdout=file,
             stderr=file,
             env=os.environ | environment,
@@ -228,8 +220,8 @@ def test_gdb_finds_the_kernel_of_a_replayed_trial(guest_kernel: Kernel, tmp_path
     args = ["--variants", "as-is", "--workloads", "exhaust", "--jobs", "1"]
     assert harness("run", *args, "--out", out).returncode == ExitCode.OK
     with pexpect.spawn(
-        _COMMAND[0],
-        [*_COMMAND[1:], "replay", str(out), "as-is/exhaust/1", "--gdb"],
+        COMMAND[0],
+        [*COMMAND[1:], "replay", str(out), "as-is/exhaust/1", "--gdb"],
         timeout=200,
         encoding="utf-8",
     ) as run:
@@ -309,7 +301,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_later(guest_kernel: Kernel, tmp
 
 @pytest.mark.timeout(300)
 def test_boot_gives_a_shell_in_the_variants_kernel(guest_kernel: Kernel) -> None:
-    with pexpect.spawn(_COMMAND[0], [*_COMMAND[1:], "boot", "as-is"], timeout=120, encoding="utf-8") as shell:
+    with pexpect.spawn(COMMAND[0], [*COMMAND[1:], "boot", "as-is"], timeout=120, encoding="utf-8") as shell:
         shell.expect("shell")
         shell.expect("# ")
         # What is expected differs from what is typed, which the terminal echoes; the kernel talks in between.

@@ -6,8 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from harness.report.results import schema
 from harness.variants import AS_IS
 from harness.words import Accelerator, ExitCode, Kernel, Outcome, Tally, Trial
 from harness.workload import workloads
+from tests.command import harness
 
 pytestmark = [pytest.mark.guest, pytest.mark.network]
 
@@ -48,10 +47,9 @@ def scan(kernel: Kernel, out: Path, name: str = "iscsi-scan", **changes: int | s
 
 def run_cells(out: Path, trials: int, load: dict[str, int | str]) -> tuple[int, str, dict[str, Any]]:
     """Scan on a stage that loses devices and on one that does not."""
-    command = [sys.executable, "-m", "harness.cli", "run", "--variants", f"{AS_IS},scope-atomic"]
-    command += ["--workloads", "iscsi-scan", "--trials", str(trials), "--out", str(out)]
-    command += [f"--set=iscsi-scan.{name}={value}" for name, value in load.items()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    cells = ("--variants", f"{AS_IS},scope-atomic", "--workloads", "iscsi-scan", "--trials", str(trials))
+    tuned = [f"--set=iscsi-scan.{name}={value}" for name, value in load.items()]
+    done = harness("run", *cells, *tuned, "--out", out)
     assert "Traceback" not in done.stderr
     document = json.loads((out / "results.json").read_text())
     jsonschema.validate(document, schema())

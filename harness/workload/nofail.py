@@ -133,21 +133,21 @@ def _stalled(counters: Mapping[str, int]) -> Iterator[str]:
         )
 
 
+#: What the later phases must show.
+_AFTER_CALM = (
+    "faults_struck",
+    "faults_injected",
+    "memory_was_short",
+    "hogs_killed",
+    "populated_under_pressure",
+    "others_called",
+)
+
 NOFAIL = Nofail(
     name="nofail",
     summary="callers with __GFP_NOFAIL need pages while faults are injected, and while programs that the OOM "
     "killer takes use up the memory",
-    witnesses=(
-        *WITNESSES,
-        "memory_was_there",
-        "populated",
-        "faults_struck",
-        "faults_injected",
-        "memory_was_short",
-        "hogs_killed",
-        "populated_under_pressure",
-        "others_called",
-    ),
+    witnesses=(*WITNESSES, "memory_was_there", "populated", *_AFTER_CALM),
     control="the same callers leave __GFP_NOFAIL out and must be refused, as the faults that are injected "
     "strike percpu's backing allocations",
     control_evidence=("measured/nofail_refused",),
@@ -155,15 +155,7 @@ NOFAIL = Nofail(
     # what chunks are made of, too.
     supporting=(Kind.PERCPU_ALLOC_FAILURE, Kind.OOM_KILL, Kind.PAGE_ALLOC_FAILURE, Kind.VMALLOC_FAILURE),
     # After a call that does not return nothing more is done.
-    precluded=(
-        LOCKDEP_ALIVE,
-        "faults_struck",
-        "faults_injected",
-        "memory_was_short",
-        "hogs_killed",
-        "populated_under_pressure",
-        "others_called",
-    ),
+    precluded=(LOCKDEP_ALIVE, *_AFTER_CALM),
     on_demand=True,
     cold=True,
     alone=True,

@@ -3,24 +3,13 @@
 
 import re
 
-from harness.verdict import judge_trial
-from harness.words import Ending, Outcome
+from harness.words import Outcome
 from harness.workload import workloads
+from tests.workload.judging import judged
 from tests.workload.test_workloads import FakeGuest, observe, recorded
 
 WORKLOAD = workloads()["nofail"]
 FAILURES = rb"counter ((?:calm|faults|pressure)_\w+)_failures \d+"
-
-
-def judge(observation):
-    return judge_trial(
-        observation,
-        [],
-        Ending.POWEROFF,
-        required=WORKLOAD.witnesses,
-        supporting=WORKLOAD.supporting,
-        precluded=WORKLOAD.precluded,
-    )
 
 
 def served():
@@ -29,7 +18,7 @@ def served():
 
 
 async def test_null_for_a_caller_that_was_promised_memory_is_the_failure():
-    judgement = judge(await observe("nofail", FakeGuest(recorded("nofail"))))
+    judgement = judged(WORKLOAD, await observe("nofail", FakeGuest(recorded("nofail"))))
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == ("measured/nofail_refused",)
     assert judgement.missing == ()
@@ -39,14 +28,14 @@ async def test_null_for_a_caller_that_was_promised_memory_is_the_failure():
 async def test_whoever_is_served_passes_however_long_it_takes():
     slow = re.sub(rb"pressure_(\w+)_longest_us \d+", rb"pressure_\1_longest_us 2500000", served())
     observation = await observe("nofail", FakeGuest(slow))
-    assert judge(observation).outcome is Outcome.PASS
+    assert judged(WORKLOAD, observation).outcome is Outcome.PASS
     assert any("took up to 2500.0 ms, and others waited" in note for note in observation.notes)
     assert any("possible CPUs one call for 64 bytes took up to" in note for note in observation.notes)
 
 
 async def test_a_call_that_does_not_return_is_a_failure_and_all_that_is_told():
     observation = await observe("nofail", FakeGuest(recorded("nofail.stalled"), faults_left=b"unread"))
-    judgement = judge(observation)
+    judgement = judged(WORKLOAD, observation)
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == ("measured/nofail_stalled",)
     assert judgement.missing == ()
@@ -82,7 +71,7 @@ async def test_without_faults_or_hogs_a_run_proves_nothing():
         "hogs_killed": FakeGuest(served(), hogs=FakeGuest.hogs.replace(b"killed 3", b"killed 0")),
         "memory_was_short": FakeGuest(served().replace(b"memory_was_short 1", b"memory_was_short 0")),
     }.items():
-        judgement = judge(await observe("nofail", guest))
+        judgement = judged(WORKLOAD, await observe("nofail", guest))
         assert judgement.outcome is Outcome.INCONCLUSIVE
         assert judgement.reasons == (f"witness missing: {missing}",)
 

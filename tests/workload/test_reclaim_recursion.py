@@ -3,24 +3,17 @@
 
 import re
 
-from harness.verdict import judge_trial
-from harness.words import Ending, Outcome
+from harness.words import Outcome
 from harness.workload import workloads
+from tests.workload.judging import judged
 from tests.workload.test_workloads import FakeGuest, observe, recorded
 
 WORKLOAD = workloads()["reclaim-recursion"]
 SLOW_PATH = rb"counter slow_path_(nofs|noio)_scope_"
 
 
-async def judged(text):
-    return judge_trial(
-        await observe(WORKLOAD.name, FakeGuest(text)),
-        [],
-        Ending.POWEROFF,
-        required=WORKLOAD.witnesses,
-        supporting=WORKLOAD.supporting,
-        precluded=WORKLOAD.precluded,
-    )
+async def judgement_of(text):
+    return judged(WORKLOAD, await observe(WORKLOAD.name, FakeGuest(text)))
 
 
 def without_recursion(text, what):
@@ -33,7 +26,7 @@ def without_recursion(text, what):
 
 
 async def test_a_call_that_waits_for_its_own_task_is_the_failure():
-    judgement = await judged(recorded("reclaim-recursion"))
+    judgement = await judgement_of(recorded("reclaim-recursion"))
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == ("measured/mutex_recursion",)
     assert judgement.missing == ()
@@ -43,7 +36,7 @@ async def test_a_call_that_waits_for_its_own_task_is_the_failure():
 async def test_a_shrinker_that_was_served_or_told_to_stay_out_passes():
     for what in ("calls", "declined"):
         text = without_recursion(recorded("reclaim-recursion"), what)
-        assert (await judged(text)).outcome is Outcome.PASS
+        assert (await judgement_of(text)).outcome is Outcome.PASS
 
 
 async def test_what_the_shrinker_was_told_is_noted():
@@ -56,7 +49,7 @@ async def test_what_the_shrinker_was_told_is_noted():
 async def test_a_shrinker_that_was_never_asked_under_the_mutex_proves_nothing():
     text = without_recursion(recorded("reclaim-recursion"), "declined")
     text = text.replace(b"witness reclaim_in_slow_path 1", b"witness reclaim_in_slow_path 0")
-    judgement = await judged(text)
+    judgement = await judgement_of(text)
     assert judgement.outcome is Outcome.INCONCLUSIVE
     assert judgement.reasons == ("witness missing: reclaim_in_slow_path",)
 
@@ -78,6 +71,6 @@ async def test_the_low_water_mark_is_not_raised_while_memory_is_short():
 
 async def test_a_call_that_came_first_in_the_queue_may_have_broken_the_mutex():
     text = without_recursion(recorded("reclaim-recursion"), "declined")
-    judgement = await judged(text.replace(b"witness queue_kept 1", b"witness queue_kept 0"))
+    judgement = await judgement_of(text.replace(b"witness queue_kept 1", b"witness queue_kept 0"))
     assert judgement.outcome is Outcome.INCONCLUSIVE
     assert judgement.reasons == ("witness missing: queue_kept",)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.data import data_dir
-from harness.verdict import judge_trial
-from harness.words import Ending, InfraError, Outcome, Tally, UserError
+from harness.words import InfraError, Outcome, Tally, UserError
 from harness.workload import scan, workloads
 from harness.workload.scan import IN_SCOPE, INITIATORS, NOT_IN_SCOPE
+from tests.workload.judging import judged
 
 RESULTS = Path(__file__).parent / "results"
 SCANS = ("scsi-scan", "iscsi-scan")
@@ -43,17 +43,6 @@ class FakeGuest:
 
 def recorded(name):
     return FakeGuest(*((RESULTS / f"{name}.{part}.txt").read_bytes() for part in ("program", "module")))
-
-
-def judged(workload, observation):
-    return judge_trial(
-        observation,
-        [],
-        Ending.POWEROFF,
-        required=workload.witnesses,
-        supporting=workload.supporting,
-        precluded=workload.precluded,
-    )
 
 
 @pytest.mark.parametrize("name", SCANS)
