@@ -241,8 +241,12 @@ class QemuGuest:
         return Ending.SETTLED
 
     async def _say_all(self) -> None:
-        """Wait until the console has said all that the kernel had to say until now."""
+        """Wait until the console has said all that the kernel had to say until now.
+
+        Most of the time it has when the agent answers, and only we have not looked yet.
+        """
         await self._channel.say(_SETTLED)
+        self._vm.console.take_what_is_there()
         await self._vm.console.heard(_SETTLED.encode())
 
     async def _in_time(self, work: Coroutine[None, None, None], otherwise: str) -> None:
