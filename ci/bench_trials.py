@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import itertools
 import statistics
 import tempfile
 import time
@@ -47,39 +48,51 @@ def spent(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-async def timed(job: TrialJob, seat: Seat) -> Cost:
-    """Run, judge and store one trial."""
-    before = seat.guest
-    qemu = psutil.Process(before.pid) if before and before.pid and not job.cold else None
-    guest, own, started = spent(qemu) if qemu else 0.0, spent(psutil.Process()), time.monotonic()
+def guests() -> float:
+    """Return the seconds of processor time of all guests that we ever started, the ended ones among them."""
+    own = psutil.Process()
+    return own.cpu_times().children_user + own.cpu_times().children_system + sum(map(spent, own.children()))
+
+
+async def timed(job: TrialJob, seat: Seat, *, restored: bool) -> Cost:
+    """Run, judge and store one trial, which must come about as said."""
+    guest, own, started = guests(), spent(psutil.Process()), time.monotonic()
     trial = await run_trial(job, seat)
     write_json(job.folder / "trial.json", trial_to_dict(trial))
     wall, own = time.monotonic() - started, spent(psutil.Process()) - own
-    if trial.outcome not in (Outcome.PASS, Outcome.FAIL) or trial.restored is job.cold:
+    if trial.outcome not in (Outcome.PASS, Outcome.FAIL) or trial.restored is not restored:
         raise SystemExit(f"{job.name}: {trial.outcome}, {'; '.join(trial.reasons)}: no figure")
-    after = seat.guest
-    assert after is not None
-    assert after.pid is not None
-    return Cost(wall, spent(psutil.Process(after.pid)) - guest, own)
+    return Cost(wall, guests() - guest, own)
 
 
 def median(costs: list[Cost], what: str) -> float:
     """Return the median of one of the figures."""
-    return statistics.median(getattr(cost, what) for cost in costs)
+    value: float = statistics.median(getattr(cost, what) for cost in costs)
+    return value
 
 
 async def compare(job: TrialJob, rounds: int, per_round: int) -> None:
-    """Boot for one trial, restore for several, and so on in turns; print what they cost."""
+    """Boot for one trial, restore for several, and so on in turns; print what they cost.
+
+    A guest that is booted for one trial is powered off after it. That which is kept, to be restored, is
+    booted between the two, and not counted: its boot is shared by all that follow.
+    """
     seat = Seat(Accelerator.TCG)
     booted: list[Cost] = []
     restored: list[Cost] = []
+    trials = itertools.count(1)
+
+    async def one(*, keep: bool, restored: bool) -> Cost:
+        index = next(trials)
+        this = dataclasses.replace(job, index=index, seed=index, cold=not keep, keep=keep)
+        return await timed(this, seat, restored=restored)
+
     try:
-        for number in range(rounds):
-            for place in range(per_round + 1):
-                index = number * (per_round + 1) + place + 1
-                costs = restored if place else booted
-                one = dataclasses.replace(job, index=index, seed=index, cold=place == 0, keep=True)
-                costs.append(await timed(one, seat))
+        for _ in range(rounds):
+            booted.append(await one(keep=False, restored=False))
+            await one(keep=True, restored=False)
+            restored += [await one(keep=True, restored=True) for _ in range(per_round)]
+            await seat.clear()
     finally:
         await seat.clear()
     print(
