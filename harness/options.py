@@ -192,7 +192,11 @@ def add_replay_options(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--gdb", action="store_true", help="open QEMU's gdb stub, and say what to type")
     look.add_argument("--shell", action="store_true", help="a shell in the guest when the workload has run")
     look.add_argument(
-        "--vmcore", type=Path, metavar="FILE", help="the guest's memory as an ELF core, of a panic too"
+        "--vmcore",
+        type=Path,
+        metavar="FILE",
+        help="the guest's memory as an ELF core, of a panic too; a kernel with the config fragment vmcore"
+        " has the types that drgn and crash need",
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness.report.results import schema
 from harness.words import ExitCode
 from tests.command import harness
+from tests.described import DESCRIBED
 
 POSSIBLE = 16
 
@@ -21,7 +22,7 @@ POSSIBLE = 16
 def test_null_is_returned_to_a_caller_that_cannot_take_it(tmp_path: Path) -> None:
     out = tmp_path / "run"
     tuned = (f"--set=nofail.possible_cpus={POSSIBLE}", "--set=nofail.seconds=2")
-    done = harness("run", "--variants", "as-is", "--workloads", "nofail", *tuned, "--out", out)
+    done = harness("run", *DESCRIBED, "--workloads", "nofail", *tuned, "--out", out)
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     document = json.loads((out / "results.json").read_text())
     jsonschema.validate(document, schema())

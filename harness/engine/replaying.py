@@ -17,8 +17,10 @@ from harness.engine.trial import TrialJob, run_trial
 from harness.machine import QemuGuest, dump, open_gdb, shell
 from harness.plan import load
 from harness.report.codec import read_trial, trial_to_dict, write_json
-from harness.words import Accelerator, Ending, Trial, UserError
+from harness.words import Accelerator, Ending, Kernel, Trial, UserError
 
+_FRAGMENT = "vmcore"
+"""The config fragment with which cores can be read."""
 _SESSION = 24 * 3600.0  # seconds: a person sits there
 
 
@@ -146,9 +148,17 @@ class _Observer:
             return
         if self._look.vmcore is not None:
             await dump(guest.vm, self._look.vmcore)
+            self._say(_reader(self._look.vmcore, self._job.kernel))
         if self._look.shell:
             await guest.wake()
             await shell(guest)
         elif self._look.gdb:
             self._say("the workload has run and the guest stands still for gdb; Enter ends it")
             await asyncio.to_thread(self._look.wait)
+
+
+def _reader(vmcore: Path, kernel: Kernel) -> str:
+    """Say how to read a kernel's memory, or what it was built without."""
+    if "CONFIG_FW_CFG_SYSFS=y\n" in kernel.config.read_text():
+        return f"drgn -c {vmcore} -s {kernel.image} -s {kernel.module}"
+    return f'{vmcore}: drgn and crash need a kernel with types (kconfig = ["{_FRAGMENT}"] in a plan)'

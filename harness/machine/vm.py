@@ -154,6 +154,7 @@ class Vm:
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci"),
             *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
+            *("-device", "vmcoreinfo"),
             *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
             *("-append", f"{CMDLINE} {_CLOCKS[spec.accelerator]} {_parked(spec)} {spec.cmdline}".strip()),
             *(self._snapshot.arguments(handover) if self._snapshot else ()),
