@@ -8,7 +8,7 @@ import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from harness.words import InfraError
 
@@ -30,7 +30,12 @@ class GuestMemory:
         os.ftruncate(self.fd, size)
         self._live = mmap.mmap(self.fd, size)
         self._kept: dict[str, mmap.mmap] = {}
-        self._rewritten: set[int] = set()
+
+    def put(self, at: int, data: bytes) -> None:
+        """Write `data` at an address below the hole for devices; `ValueError` if there is no room for it."""
+        if at + len(data) > self.size:
+            raise ValueError(f"it needs more than {self.size >> 20} MiB of memory")
+        self._live[at : at + len(data)] = data
 
     def save(self, name: str) -> None:
         """Keep what the memory holds; the guest must be stopped."""
@@ -40,26 +45,19 @@ class GuestMemory:
                 ctypes.memmove(target + start, source + start, end - start)
         self._kept[name] = kept
 
-    def load(self, name: str, *, rewritten: bool) -> None:
-        """Bring back what was kept of the parts that are rewritten at a reset, or of all others.
+    def load(self, name: str) -> None:
+        """Bring back what was kept; the guest must be stopped.
 
-        The guest must be stopped. `InfraError` if nothing was kept by that name.
+        `InfraError` if nothing was kept by that name.
         """
         if name not in self._kept:
             raise InfraError(f"there is no snapshot '{name}' of this guest")
         with _held(self._kept[name]) as source, _held(self._live) as target:
             for start, end in self._touched():
                 for at in range(start - start % _PIECE, end, _PIECE):
-                    if (at in self._rewritten) is not rewritten:
-                        continue
                     length = min(_PIECE, self.size - at)
                     if _C.memcmp(source + at, target + at, length):
                         ctypes.memmove(target + at, source + at, length)
-
-    def rewritten(self, parts: Iterable[tuple[int, int]]) -> None:
-        """Take note of the parts, as addresses and lengths, that the machine itself writes at a reset."""
-        for start, length in parts:
-            self._rewritten |= set(range(start - start % _PIECE, start + length, _PIECE))
 
     def drop(self, name: str) -> None:
         """Forget what was kept."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
+from pathlib import Path
 
 from qemu.qmp import EventListener, Message, QMPClient, QMPError
 
+from harness.machine.kernel import place
 from harness.machine.launch import Handover
 from harness.machine.memory import GuestMemory
 from harness.words import InfraError
 
 _FILE, _STATE, _MEMORY, _JOB = "state-file", "state", "memory", "snapshot"
 _SECONDS = 60.0
-_ROM = re.compile(r"^addr=([0-9a-f]+) size=0x([0-9a-f]+) mem=ram ", re.MULTILINE)
 
 
 class Snapshot:
@@ -31,13 +31,17 @@ class Snapshot:
         self._memory = GuestMemory(size)
         self._formatted = False
 
-    def arguments(self, handover: Handover) -> list[str]:
-        """Return the options that give QEMU both files."""
-        handover.fds += [os.memfd_create(_STATE), os.dup(self._memory.fd)]
-        state, memory = (f"/proc/self/fd/{fd}" for fd in handover.fds[-2:])
+    def arguments(self, image: Path, handover: Handover) -> list[str]:
+        """Return the options that give QEMU both files, and the kernel that is in the memory already.
+
+        `InfraError` for an image that is no kernel.
+        """
+        handover.fds += [place(image, self._memory), os.memfd_create(_STATE), os.dup(self._memory.fd)]
+        kernel, state, memory = (f"/proc/self/fd/{fd}" for fd in handover.fds[-3:])
         backend = f"memory-backend-file,id={_MEMORY},size={self._memory.size},mem-path={memory},share=on"
         return [
             *("-object", backend, "-machine", f"memory-backend={_MEMORY}"),
+            *("-kernel", kernel),
             *("-blockdev", f"driver=file,node-name={_FILE},filename={state},locking=off"),
         ]
 
@@ -53,20 +57,19 @@ class Snapshot:
         await self._execute("blockdev-add", {"driver": "qcow2", "node-name": _STATE, "file": _FILE})
         capability = {"capability": "x-ignore-shared", "state": True}
         await self._execute("migrate-set-capabilities", {"capabilities": [capability]})
-        roms = str(await self._execute("human-monitor-command", {"command-line": "info roms"}))
-        self._memory.rewritten((int(at, 16), int(size, 16)) for at, size in _ROM.findall(roms))
+        roms = await self._execute("human-monitor-command", {"command-line": "info roms"})
+        if "mem=ram" in str(roms):
+            raise InfraError(f"QEMU would write to the guest's memory when a state is loaded: {roms}")
         self._formatted = True
 
     async def load(self, name: str) -> None:
         """Go back to a saved state, stopped; `InfraError` if that fails: the guest is of no use then.
 
-        Devices look into their rings in the guest's memory while they are loaded, and before that QEMU resets
-        the machine, which writes the kernel's image anew.
+        The memory comes first: devices look into their rings there while they are loaded.
         """
         await self._execute("stop", {})
-        await asyncio.to_thread(self._memory.load, name, rewritten=False)
+        await asyncio.to_thread(self._memory.load, name)
         await self._job("snapshot-load", tag=name, vmstate=_STATE, devices=[_STATE])
-        await asyncio.to_thread(self._memory.load, name, rewritten=True)
 
     async def drop(self, name: str) -> None:
         """Forget a state, whose room the next one takes; `InfraError` if QEMU cannot."""

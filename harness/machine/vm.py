@@ -155,9 +155,13 @@ class Vm:
             *("-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci"),
             *("-device", f"virtserialport,chardev=agent,name={PORT_NAME},id=agent", "-device", "pvpanic-pci"),
             *("-device", "vmcoreinfo"),
-            *("-kernel", handover.image(spec.image), "-initrd", handover.image(spec.initrd)),
+            *("-initrd", handover.image(spec.initrd)),
             *("-append", f"{CMDLINE} {_CLOCKS[spec.accelerator]} {_parked(spec)} {spec.cmdline}".strip()),
-            *(self._snapshot.arguments(handover) if self._snapshot else ()),
+            *(
+                self._snapshot.arguments(spec.image, handover)
+                if self._snapshot
+                else ("-kernel", handover.image(spec.image))
+            ),
         ]
         return arguments, qmp
 

@@ -30,11 +30,6 @@ def guest(memory: GuestMemory) -> mmap.mmap:
     return mmap.mmap(memory.fd, SIZE)
 
 
-def load(memory: GuestMemory, name: str) -> None:
-    for rewritten in (False, True):
-        memory.load(name, rewritten=rewritten)
-
-
 def test_every_byte_comes_back(memory: GuestMemory, guest: mmap.mmap) -> None:
     pages = {page: os.urandom(PAGE) for page in (0, 1, 7, 8, 9, 1000, SIZE // PAGE - 1)}
     for page, content in pages.items():
@@ -44,23 +39,13 @@ def test_every_byte_comes_back(memory: GuestMemory, guest: mmap.mmap) -> None:
     guest[SIZE - 1] ^= 1
     guest[5000 * PAGE] = 1
     memory.save("b")
-    load(memory, "a")
+    memory.load("a")
     for page, content in pages.items():
         assert guest[page * PAGE : (page + 1) * PAGE] == content
     assert guest[5000 * PAGE] == 0
-    load(memory, "b")
+    memory.load("b")
     assert guest[5000 * PAGE] == 1
     assert guest[7 * PAGE] == pages[7][0] ^ 1
-
-
-def test_what_the_machine_rewrites_is_brought_back_apart(memory: GuestMemory, guest: mmap.mmap) -> None:
-    memory.rewritten([(1 << 20, PAGE)])
-    memory.save("a")
-    guest[1 << 20] = guest[2 << 20] = 1
-    memory.load("a", rewritten=False)
-    assert (guest[1 << 20], guest[2 << 20]) == (1, 0)
-    memory.load("a", rewritten=True)
-    assert guest[1 << 20] == 0
 
 
 def test_untouched_memory_costs_nothing(memory: GuestMemory, guest: mmap.mmap) -> None:
@@ -68,7 +53,7 @@ def test_untouched_memory_costs_nothing(memory: GuestMemory, guest: mmap.mmap) -
     before = psutil.Process().memory_info().rss
     for name in "abcd":
         memory.save(name)
-        load(memory, name)
+        memory.load(name)
     assert psutil.Process().memory_info().rss - before < SIZE // 4
     assert os.fstat(memory.fd).st_blocks * 512 < SIZE // 4
 
@@ -78,7 +63,7 @@ def test_what_was_dropped_or_never_kept_is_an_infra_error(memory: GuestMemory) -
     memory.drop("a")
     for name in ("a", "b"):
         with pytest.raises(InfraError, match=f"no snapshot '{name}'"):
-            memory.load(name, rewritten=False)
+            memory.load(name)
 
 
 def test_it_can_be_closed_twice_and_leaves_no_descriptor() -> None:

@@ -84,6 +84,16 @@ async def test_several_states_are_kept_apart(saved: QemuGuest, tmp_path: Path) -
         await restore(saved, tmp_path / "dropped", name="further")
 
 
+async def poke_reader(guest: QemuGuest, text: bytes) -> None:
+    """Write to a FIFO whose reader was started, but may not have opened it yet."""
+    for _ in range(100):
+        try:
+            return await guest.poke("/tmp/answers", text)
+        except InfraError:
+            await asyncio.sleep(0.05)
+    pytest.fail("nobody reads")
+
+
 async def test_a_question_that_was_asked_before_is_answered_in_every_life(
     saved: QemuGuest, tmp_path: Path
 ) -> None:
@@ -91,7 +101,7 @@ async def test_a_question_that_was_asked_before_is_answered_in_every_life(
     await saved.ask("/tmp/answers", 50)
     await saved.save("asked")
     for text in (b"one\n", b"two\n", b"three\n"):
-        await saved.poke("/tmp/answers", text)
+        await poke_reader(saved, text)
         assert await saved.answer(30) == text
         assert await saved.settle() is Ending.SETTLED
         await restore(saved, tmp_path / text.decode().strip(), name="asked")
