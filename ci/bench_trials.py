@@ -25,7 +25,7 @@ from harness.engine.quotas import Quotas
 from harness.engine.seat import Seat
 from harness.engine.trial import TrialJob, run_trial
 from harness.plan import Plan
-from harness.report.codec import trial_to_dict, write_json
+from harness.report.codec import write_trial
 from harness.report.progress import PlainProgress
 from harness.words import Accelerator, Outcome
 
@@ -58,7 +58,7 @@ async def timed(job: TrialJob, seat: Seat, *, restored: bool) -> Cost:
     """Run, judge and store one trial, which must come about as said."""
     guest, own, started = guests(), spent(psutil.Process()), time.monotonic()
     trial = await run_trial(job, seat)
-    write_json(job.folder / "trial.json", trial_to_dict(trial))
+    write_trial(job.folder / "trial.json", trial)
     wall, own = time.monotonic() - started, spent(psutil.Process()) - own
     if trial.outcome not in (Outcome.PASS, Outcome.FAIL) or trial.restored is not restored:
         raise SystemExit(f"{job.name}: {trial.outcome}, {'; '.join(trial.reasons)}: no figure")

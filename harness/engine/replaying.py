@@ -16,7 +16,7 @@ from harness.engine.sources import planned_workloads
 from harness.engine.trial import TrialJob, run_trial
 from harness.machine import QemuGuest, dump, open_gdb, shell
 from harness.plan import load
-from harness.report.codec import read_trial, trial_to_dict, write_json
+from harness.report.codec import read_trial, write_trial
 from harness.words import Accelerator, Ending, Kernel, Trial, UserError
 
 _FRAGMENT = "vmcore"
@@ -110,7 +110,7 @@ async def replay(
         while len(done) < times:
             number = len(done) + 1
             trial = await run_trial(dataclasses.replace(job, index=number, cold=number == 1), seat)
-            write_json(job.out / trial.folder / "trial.json", trial_to_dict(trial))
+            write_trial(job.out / trial.folder / "trial.json", trial)
             done.append(trial)
             why = f": {trial.reasons[0]}" if trial.reasons else ""
             say(f"{number} of {times}: {trial.outcome}, {trial.seconds:.1f} s{why}")

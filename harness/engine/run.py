@@ -23,7 +23,7 @@ from harness.engine.sources import Prepared, build, prepare
 from harness.engine.trial import TrialJob, run_trial
 from harness.machine import choose_accelerator
 from harness.plan import Plan, save
-from harness.report.codec import read_trial, trial_to_dict, write_json
+from harness.report.codec import read_trial, write_json, write_trial
 from harness.report.progress import Progress
 from harness.report.results import Origin, Results, VariantReport, results_to_dict
 from harness.verdict import judge_cell
@@ -224,7 +224,7 @@ class Engine:
             trial = dataclasses.replace(await run_trial(job, seat, tell), attempts=attempt)
             if trial.outcome is not Outcome.INFRA:
                 break
-        write_json(job.folder / "trial.json", trial_to_dict(trial))
+        write_trial(job.folder / "trial.json", trial)
         return trial
 
     def _judge(

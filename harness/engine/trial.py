@@ -107,7 +107,7 @@ def _read_console(folder: Path) -> tuple[bool, list[Event]]:
     except OSError:
         return False, []
     events = parse(console)
-    write_json(folder / "events.json", [to_dict(event) for event in events])
+    write_json(folder / "events.json", [to_dict(event) for event in events], indent=None)
     return _BANNER in console, events
 
 

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu.qmp import EventListener, Message, QMPClient, QMPError
+from qemu.qmp import EventListener, Message, QMPError
 
 from harness.machine.channel import PORT_NAME
 from harness.machine.console import Console
 from harness.machine.launch import Handover, spawn
+from harness.machine.monitor import Monitor
 from harness.machine.snapshot import Snapshot
 from harness.words import Accelerator, InfraError
 
@@ -81,7 +82,7 @@ class Vm:
         self.process: asyncio.subprocess.Process | None = None
         self._spec = spec
         self._on_event = on_event
-        self._qmp = QMPClient("harness")
+        self._qmp = Monitor("harness")
         self._snapshot = Snapshot(self._qmp, spec.memory_mib << 20) if spec.snapshot else None
         self._events: asyncio.Task[None] | None = None
         self._input = -1

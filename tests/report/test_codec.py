@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report.codec import read_trial, trial_from_dict, trial_to_dict, write_json
+from harness.report.codec import read_trial, trial_from_dict, trial_to_dict, write_json, write_trial
 from harness.words import CallPath, InfraError, Outcome, Tally
 from tests.making import MISBEHAVIOUR, event, observation, trial
 
@@ -21,7 +21,7 @@ def test_a_trial_survives_its_file(tmp_path: Path) -> None:
         tally=Tally(5, 24),
     )
     kept = trial(Outcome.FAIL, events=(event(),), observation=seen)
-    write_json(tmp_path / "trial.json", trial_to_dict(kept))
+    write_trial(tmp_path / "trial.json", kept)
     assert read_trial(tmp_path / "trial.json") == kept
 
 
