@@ -65,19 +65,23 @@ static int write_content(const char *path, const uint8_t *data, uint32_t length)
 	return close(fd) ? errno : 0;
 }
 
-/* In the child: do what the frame asks. `payload` has been checked: its strings end inside the frame. */
-static int work(uint8_t type, const uint8_t *payload, const uint8_t *end)
+/* In the child: do what READ and WRITE ask, and say how that went where commands have their stderr. */
+static void read_or_write(uint8_t type, const char *path, const uint8_t *end)
 {
-	const char *path = (const char *)payload + 8;
+	const uint8_t *content = (const uint8_t *)path + strlen(path) + 1;
+	int32_t value = type == READ ? read_to_stdout(path) : write_content(path, content, end - content);
+
+	_exit(write(STDERR_FILENO, &value, sizeof(value)) == sizeof(value) ? value : EIO);
+}
+
+/* In the child: become the command. `payload` has been checked: its strings end inside the frame. */
+static int run_command(const uint8_t *payload)
+{
 	uint32_t argc;
 	char **argv;
 
-	if (type == READ)
-		return read_to_stdout(path);
-	payload += 8 + (type == WRITE ? strlen(path) + 1 : 4);
-	if (type == WRITE)
-		return write_content(path, payload, end - payload);
-	memcpy(&argc, path, 4);
+	memcpy(&argc, payload, 4);
+	payload += 4;
 	argv = calloc(argc + 1, sizeof(*argv));
 	if (!argv)
 		return ENOMEM;
@@ -121,7 +125,9 @@ static void run_child(const int out[2], const int err[2], uint8_t type, const ui
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	_exit(work(type, payload, payload + length));
+	if (type != RUN)
+		read_or_write(type, (const char *)payload + 8, payload + length);
+	_exit(run_command(payload + 8));
 }
 
 struct job *job_start(uint32_t id, uint8_t type, const uint8_t *payload, uint32_t length)
@@ -139,7 +145,7 @@ struct job *job_start(uint32_t id, uint8_t type, const uint8_t *payload, uint32_
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
-	*job = (struct job){ .id = id, .pid = -1, .deadline = now() + timeout * NS_PER_MS };
+	*job = (struct job){ .id = id, .pid = -1, .tells = type != RUN, .deadline = now() + timeout * NS_PER_MS };
 	if (!pipe2(out, O_CLOEXEC) && !pipe2(err, O_CLOEXEC))
 		job->pid = fork();
 	if (!job->pid)
@@ -219,13 +225,30 @@ static void drain(struct output *output)
 	}
 }
 
+/* Its end as a process may take longer than all that it did: nobody waits for that. */
+static bool has_told(struct job *job)
+{
+	int32_t value;
+
+	if (!job->tells || job->killed || job->err.used != sizeof(value))
+		return false;
+	memcpy(&value, job->err.data, sizeof(value));
+	job->how = HOW_EXIT;
+	job->value = value;
+	job->err.used = 0;
+	return true;
+}
+
 bool job_finished(struct job *job)
 {
 	/* Whether it had ended is asked first: then all that it wrote is in the pipes. */
-	bool reaped = job->reaped;
+	bool reaped = job->reaped, told;
 
-	drain(&job->out);
 	drain(&job->err);
+	told = has_told(job);
+	drain(&job->out);
+	if (told)
+		return true;
 	if (reaped || now() < job->deadline)
 		return reaped;
 	if (job->killed)

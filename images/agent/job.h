@@ -18,6 +18,7 @@ struct job {
 	uint32_t id;
 	pid_t pid;
 	bool reaped, killed;
+	bool tells;		/* on `err`, as an i32, when it has done what it is there for */
 	int64_t deadline;	/* ns of CLOCK_MONOTONIC: first the command's, then that of its killing */
 	uint8_t how;
 	int32_t value;

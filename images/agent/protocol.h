@@ -27,9 +27,10 @@
  *                  u8 1 if either was cut at `limit` bytes
  *
  * READ and WRITE are children of the agent like any command, so that a file that blocks cannot block the
- * agent; what was read is the child's stdout, and value is 0 or an errno, as it is after POKE. When a timeout expires the agent
- * asks the kernel for its blocked tasks and held locks (sysrq w and d), kills the command's session leader
- * and group, and answers HOW_TIMEOUT whether or not the command could be killed.
+ * agent; what was read is the child's stdout, and value is 0 or an errno, as it is after POKE. They are
+ * answered as soon as they are done, commands when they have ended. When a timeout expires the agent asks
+ * the kernel for its blocked tasks and held locks (sysrq w and d), kills the command's session leader and
+ * group, and answers HOW_TIMEOUT whether or not the command could be killed.
  */
 #ifndef PROTOCOL_H
 #define PROTOCOL_H

@@ -10,6 +10,12 @@
 #define AREA_SIZE	4096
 #define AREA_COUNT	512
 
+/*
+ * The first kind of caller asks for AREA_COUNT, the others for a part of that: what is spare by
+ * then is PCPU_EMPTY_POP_PAGES_HIGH (4) pages, and what the balance worker adds meanwhile.
+ */
+#define PART		8
+
 /* By scope first: what an earlier kind of caller populates must not serve them. */
 static const enum pp_caller_id order[] = {
 	PP_NOIO_SCOPE, PP_NOFS_SCOPE, PP_NOIO_FLAG, PP_NOFS_FLAG,
@@ -37,19 +43,22 @@ static unsigned int exhaust_as(struct pp_batch *batch, enum pp_caller_id who, co
 static int run(void)
 {
 	unsigned int i, failed = 0, unserved, count = pp_count ?: AREA_COUNT;
+	unsigned int fewer = DIV_ROUND_UP(count, PART);
 	struct pp_batch batch;
 	bool agree = true;
 	int chunks, error;
 
-	error = pp_batch_init(&batch, count * (ARRAY_SIZE(order) + 1));
+	error = pp_batch_init(&batch, 2 * count + fewer * (ARRAY_SIZE(order) - 1));
 	if (error)
 		return error;
 	pp_watch_start();
 	for (i = 0; i < ARRAY_SIZE(order); i++)
 		failed += exhaust_as(&batch, pp_sabotage ? PP_NOWAIT : order[i],
-				     pp_callers[order[i]].name, count, &agree);
+				     pp_callers[order[i]].name, i ? fewer : count, &agree);
 	chunks = atomic_read(&pp_watch.chunks_created);
-	unserved = exhaust_as(&batch, PP_KERNEL, pp_callers[PP_KERNEL].name, count, &agree);
+	/* Where the others were refused, these have to fill what there is and create a chunk. */
+	unserved = exhaust_as(&batch, PP_KERNEL, pp_callers[PP_KERNEL].name,
+			      chunks ? fewer : count, &agree);
 	pp_watch_stop();
 
 	pp_witness("tally_agrees", agree);
