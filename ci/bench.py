@@ -15,17 +15,32 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+_PROGRAM = """
+import resource, sys
+from harness.cli import main
+code = main(sys.argv[1:])
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print("processor:", *(one.ru_utime + one.ru_stime for one in used))
+sys.exit(code)
+"""
+
 
 def run(cache: Path, out: Path, args: list[str]) -> dict[str, Any]:
-    """Run the plan and return its results.json; a run that did not finish ends the benchmark."""
-    command = [sys.executable, "-m", "harness.cli", "run", "--out", str(out), *args]
+    """Run the plan and return its results.json; a run that did not finish ends the benchmark.
+
+    Beside the results it holds, as `processor`, the seconds of processor time that the harness took itself,
+    and what it started: compilers and guests.
+    """
+    command = [sys.executable, "-c", _PROGRAM, "run", "--out", str(out), *args]
     with (out.parent / f"{out.name}.log").open("w") as log:
         ended = subprocess.run(
             command, env=os.environ | {"XDG_CACHE_HOME": str(cache)}, stdout=log, stderr=log, check=False
         )
+    said = Path(log.name).read_text()
     if ended.returncode not in (0, 1):
-        sys.exit(f"the run failed with exit code {ended.returncode}:\n{Path(log.name).read_text()}")
+        sys.exit(f"the run failed with exit code {ended.returncode}:\n{said}")
     results: dict[str, Any] = json.loads((out / "results.json").read_text())
+    results["processor"] = [float(word) for word in said.rpartition("processor: ")[2].split()]
     return results
 
 
@@ -52,6 +67,12 @@ def builds(cold: dict[str, Any]) -> None:
         row(f"build {variant['name']}", seconds, f"{seconds / base:5.2f} of the base build")
 
 
+def overhead(results: dict[str, Any], label: str) -> None:
+    """Print what the harness itself took of the processor time of a run."""
+    own, others = results["processor"]
+    row(f"harness itself, {label}", own, f"{own / (own + others):5.3f} of all processor time")
+
+
 def boots(results: dict[str, Any], label: str) -> None:
     """Print medians over the trials of a run, those in booted and in restored guests apart."""
     for what, restored in (("booted", False), ("restored", True)):
@@ -73,6 +94,8 @@ def main() -> None:
     builds(cold)
     boots(cold, "cold run")
     boots(warm, "warm run")
+    overhead(cold, "cold run")
+    overhead(warm, "warm run")
     total_cold, total_warm = cold["seconds"]["total"], warm["seconds"]["total"]
     row("whole run, cold", total_cold)
     row("whole run, warm", total_warm, f"{total_warm / total_cold:5.2f} of cold")

@@ -27,10 +27,10 @@ from harness.report.progress import PlainProgress
 from harness.words import Kernel
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[..., object], *args: object) -> float:
     """Return the wall seconds that some work takes."""
     started = time.monotonic()
-    work()
+    work(*args)
     return time.monotonic() - started
 
 

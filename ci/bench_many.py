@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import boots, row, run
+from bench import boots, overhead, row, run
 
 from harness.cli import cache_folder
 
@@ -27,6 +27,8 @@ def main() -> None:
         many = run(cache, Path(name) / "many", [*args, "--trials", str(_MANY), "--cold-every", "20"])
     boots(one, "1 trial a cell")
     boots(many, f"{_MANY} trials a cell")
+    overhead(one, "1 trial a cell")
+    overhead(many, f"{_MANY} trials a cell")
     seconds, longer = one["seconds"]["total"], many["seconds"]["total"]
     row("whole run, 1 trial a cell", seconds)
     row(f"whole run, {_MANY} trials a cell", longer, f"{longer / seconds:5.2f} of that")
