@@ -10,7 +10,6 @@ again.
 from __future__ import annotations
 
 import dataclasses
-import enum
 import functools
 import itertools
 import operator
@@ -222,18 +221,14 @@ def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     return None
 
 
-class _Telling(enum.IntEnum):
-    """What the words of a line say of it: the more, the greater."""
-
-    NOT = 0
-    PART = 1
-    HEADLINE = 2
-
-
+_BORROWS, _PART, _HEADLINE = (1 << bit for bit in range(len(MARKS), len(MARKS) + 3))
+_MORE_THAN_MARKS = _BORROWS | _PART | _HEADLINE
 _TELLING = [
-    _Telling.NOT if word >= _PLAIN_WORDS else _Telling.PART if word in _PARTS else _Telling.HEADLINE
-    for word in range(len(_ALL_WORDS))
+    *(_PART if word in _PARTS else _HEADLINE for word in range(_PLAIN_WORDS)),
+    _BORROWS,
+    *(1 << bit for bit in range(len(MARKS))),
 ]
+"""What each word says of its line, as a bit: the end of a report, lines on a stall's behalf, a beginning."""
 
 
 @dataclass
@@ -282,25 +277,31 @@ class _Desk:
         count = len(texts)
         lines = Lines(texts, whole.split(b"\n"), list(range(number, number + count)))
         marked = iter(_marked_lines(block, hits, origin))
-        mark, telling = next(marked, (count, _Telling.NOT))
+        mark, telling = next(marked, (count, 0))
         for caller, start, end in _runs(callers):
             while mark < end:
-                if start < mark:
-                    self._plain(caller, lines, start, mark)
-                take = self._telling if self._tells(telling, caller) else self._marked
-                take(caller, lines, mark)
-                start = mark + 1
-                mark, telling = next(marked, (count, _Telling.NOT))
+                if telling & (_MORE_THAN_MARKS | self._marks(caller)):
+                    if start < mark:
+                        self._plain(caller, lines, start, mark)
+                    take = self._telling if self._tells(telling, caller) else self._marked
+                    take(caller, lines, mark)
+                    start = mark + 1
+                mark, telling = next(marked, (count, 0))
             if start < end:
                 self._plain(caller, lines, start, end)
         self._give_up_stale(number + count)
         return count
 
-    def _tells(self, telling: _Telling, caller: bytes | None) -> bool:
+    def _marks(self, caller: bytes | None) -> int:
+        """Give the marks at which the report may end that this caller's lines are part of."""
+        report = self._open.get(self._owner(caller))
+        return 0 if report is None else report.marks
+
+    def _tells(self, telling: int, caller: bytes | None) -> bool:
         """Tell whether a line of this caller may begin something."""
-        if telling is _Telling.PART:
-            return self._owner(caller) not in self._open
-        return telling is _Telling.HEADLINE
+        if telling & _HEADLINE:
+            return True
+        return bool(telling & _PART) and self._owner(caller) not in self._open
 
     def _telling(self, caller: bytes | None, lines: Lines, at: int) -> None:
         """Take a line that may be a headline, or begin a boot."""
@@ -412,18 +413,18 @@ class _Desk:
             self._events.append(event)
 
 
-def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, _Telling]]:
-    """Give the indexes of the lines in which the hits are, and what may be there."""
-    found: list[tuple[int, _Telling]] = []
-    line, at, last = 0, 0, -1
+def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, int]]:
+    """Give the indexes of the lines in which the hits are, and what they say of each."""
+    found: list[tuple[int, int]] = []
+    line, at, last, telling = 0, 0, -1, 0
     for word, start, _ in hits:
         line += block.count(b"\n", at, start - origin)
         at = start - origin
-        telling = _TELLING[word]
+        telling = telling * (line == last) | _TELLING[word]
         if line > last:
             found.append((line, telling))
             last = line
-        elif telling > found[-1][1]:
+        else:
             found[-1] = (line, telling)
     return found
 

@@ -36,7 +36,14 @@ _END_MARK = b"---[ end "
 _LAST_STACK = b"stack backtrace:"
 _TASK_END = b" </TASK>"
 MARKS = (_END_MARK, b"=" * 20, _LAST_STACK, _TASK_END)
-"""Every line at which a report may end has one of these in it."""
+"""Every line at which a report may end has one of these in it. A set of
+them is a number, with a bit for each."""
+_AT_END_MARK, _AT_BANNER, _AT_LAST_STACK, _AT_TASK_END = (1 << bit for bit in range(len(MARKS)))
+_AT = {
+    End.TRACE_MARK: _AT_END_MARK,
+    End.BANNER: _AT_BANNER,
+    End.MARK_OR_BANNER: _AT_END_MARK | _AT_BANNER,
+}
 _TWO_STACKS = "Nested lock was not taken"
 """`print_lock_nested_lock_not_held()` prints two of them: the end of the first is not the report's."""
 _A_PART = re.compile(rf"{PART}|{stack.FRAME}".encode(), re.VERBOSE)
@@ -135,6 +142,13 @@ class Report:
         self.last_number = lines.numbers[at]
         self._keep(lines, at, at + 1)
         return self.cut or self.rule.kind is Kind.OOM_KILL
+
+    @property
+    def marks(self) -> int:
+        """The `MARKS` at which it may end now, as far as is known."""
+        if self._is_lockdep:
+            return _AT_TASK_END if self._in_stack else _AT_LAST_STACK
+        return _AT.get(self.rule.end, 0)
 
     def add_marked(self, lines: Lines, at: int) -> bool:
         """Take a line with one of the `MARKS`; True when the report ended with it."""
