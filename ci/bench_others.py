@@ -69,7 +69,9 @@ class Others:
         """Run `uname -r` in a guest of a tree's kernel; something else than `release` ends the benchmark."""
         options = ["--disable-kvm", "--force-9p", "--cpus", "2", "--memory", "256M"]
         script = ["timeout", str(_DEADLINE), "script", "-qec"]  # it wants a terminal
-        said = self.run([*script, f"vng --run . {' '.join(options)} -- uname -r", "/dev/null"], tree)
+        said = self.run(
+            [*script, f"vng --verbose --run . {' '.join(options)} -- uname -r", "/dev/null"], tree
+        )
         if release not in said:
             sys.exit(f"virtme-ng did not run {release}:\n{said[-4000:]}")
 
