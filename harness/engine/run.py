@@ -30,7 +30,7 @@ from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
 from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial
-from harness.workload import Workload
+from harness.workload import Workload, workloads
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
 _ATTEMPTS = 2
@@ -255,6 +255,7 @@ class Engine:
                 *self._notes(),
                 *disagreements(cells),
                 *_without_reference(prepared),
+                *_not_named(self._plan),
             ],
             seconds=self._seconds,
         )
@@ -340,6 +341,14 @@ def _without_reference(prepared: Prepared) -> list[str]:
         for name, workload in prepared.workloads.items()
         if workload.must_fail_on and workload.must_fail_on not in prepared.variants
     ]
+
+
+def _not_named(plan: Plan) -> list[str]:
+    """Note what a review leaves out because nobody named it: two series may differ in just that."""
+    if not plan.candidates or plan.workloads:
+        return []
+    left = [name for name, workload in workloads().items() if workload.on_demand]
+    return [f"not run, as only --workloads names them: {', '.join(sorted(left))}"]
 
 
 def _raise_if_failed(tasks: Sequence[asyncio.Task[None]]) -> None:

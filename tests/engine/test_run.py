@@ -111,6 +111,14 @@ def test_without_the_reference_a_pass_is_noted_to_be_luck(world: World) -> None:
     )
 
 
+def test_a_review_says_which_workloads_it_leaves_out(world: World) -> None:
+    (said,) = [note for note in go(world, Plan(candidates=("v3.mbox",)))["notes"] if "not run" in note]
+    assert said.startswith("not run, as only --workloads names them: ")
+    assert {"nofail", "reclaim-recursion"} <= set(said.partition(": ")[2].split(", "))
+    for plan in Plan(), Plan(candidates=("v3.mbox",), workloads=("exhaust",)):
+        assert not any("not run" in note for note in go(world, plan)["notes"])
+
+
 def test_what_must_be_alone_runs_last_and_with_a_processor_for_each_of_its_guests(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
