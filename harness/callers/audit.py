@@ -15,6 +15,7 @@ from harness.callers.facts import Call, Facts, Function, read_facts
 from harness.callers.flags import Concern, concern, flags_of
 from harness.source import Tree
 from harness.source.repository import GitError, Repository
+from harness.words import InfraError, UserError
 
 _PORTION = 12  # files for one run of Coccinelle: enough to make its start cheap, few enough to show progress
 
@@ -54,10 +55,14 @@ class Audit:
 def audit(tree: Tree, allocators: Mapping[str, int], say: Callable[[str], None]) -> Audit:
     """Search a tree for all that reaches the `allocators` (name to position of the flags); blocks.
 
-    Wrappers and macros are followed until no new one is found. `InfraError` when Coccinelle fails.
+    Wrappers and macros are followed until no new one is found. `UserError` for a tree that nowhere mentions
+    an allocator, `InfraError` when git or Coccinelle fails.
     """
     with tempfile.TemporaryDirectory(prefix="percpu-harness-callers-") as name:
-        return _Search(tree, Path(name), say).run(allocators)
+        found = _Search(tree, Path(name), say).run(allocators)
+    if not found.files:
+        raise UserError(f"{tree.spec} mentions none of {', '.join(allocators)}: there is nothing to search")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +154,10 @@ class _Search:
             listed = self._repository.run(
                 "grep", "-lwFz", *patterns, self._commit, "--", "*.c", "*.h", ":!tools", ":!Documentation"
             )
-        except GitError:
-            return []  # nothing found
+        except GitError as error:
+            if error.code == 1:  # nothing found
+                return []
+            raise InfraError(f"git cannot search {self._commit}: {error}") from error
         return [text.partition(":")[2] for text in listed.decode().split("\0") if text]
 
     def _fetch(self, files: Sequence[str]) -> None:

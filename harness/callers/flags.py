@@ -11,7 +11,15 @@ _CLEARED = re.compile(r"~\s*(\((?:[^()]|\([^()]*\))*\)|\w+)")
 _NAME = re.compile(r"\b[A-Za-z_]\w*\b(?!\s*\()")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _FLAG = re.compile(r"(?:__)?GFP_\w+")
+_MASKED = re.compile(r"\^|[\w)]\s*&\s*[\w(]")
+"""Operators after which nobody knows from the names alone what is left."""
+_WHOLE = re.compile(r"GFP_(?!NOWAIT\b|ATOMIC\b)\w+")
+"""Names that stand for reclaim and all that goes with it."""
 _MEMBER = re.compile(r"\w+(?:\s*(?:->|\.)\s*\w+)+")
+
+
+_RECLAIM = {"__GFP_RECLAIM", "__GFP_DIRECT_RECLAIM"}
+_BOTH = {"__GFP_IO", "__GFP_FS"}
 
 
 class Concern(enum.StrEnum):
@@ -34,15 +42,33 @@ class Flags:
 
 
 def flags_of(expression: str) -> Flags:
-    """Read one expression. A call or a structure's member in it is `opaque`: its value is known elsewhere."""
+    """Read one expression.
+
+    A call or a structure's member in it is `opaque`, as its value is known elsewhere, and so is what is
+    masked or flipped.
+    """
     expression = _without_conditions(expression)
     cleared = {name for match in _CLEARED.finditer(expression) for name in _FLAG.findall(match[1])}
-    rest = _CLEARED.sub(" ", expression)
+    terms = _terms(_CLEARED.sub(" ", expression))
+    masked = {" ".join(term.split()) for term in terms if _MASKED.search(term)}
+    rest = " | ".join(term for term in terms if not _MASKED.search(term))
     opaque = {f"{name}()" for name in _CALLED.findall(rest)}
     opaque |= {"".join(member.split()) for member in _MEMBER.findall(rest)}
     names = set(_NAME.findall(_MEMBER.sub(" ", rest)))
     given = {name for name in names if _FLAG.fullmatch(name)}
-    return Flags(frozenset(given), frozenset(cleared), frozenset(names - given), frozenset(opaque))
+    return Flags(frozenset(given), frozenset(cleared), frozenset(names - given), frozenset(opaque | masked))
+
+
+def _terms(expression: str) -> list[str]:
+    """Take apart what `|` joins outside of parentheses."""
+    terms, depth = [""], 0
+    for sign in expression:
+        depth += (sign in "([") - (sign in ")]")
+        if sign == "|" and not depth:
+            terms.append("")
+        else:
+            terms[-1] += sign
+    return terms
 
 
 def _without_conditions(expression: str) -> str:
@@ -61,5 +87,7 @@ def concern(given: frozenset[str], cleared: frozenset[str], opaque: frozenset[st
     if "__GFP_NOFAIL" in given:
         return Concern.NOFAIL
     if given & {"GFP_NOFS", "GFP_NOIO"} or cleared & {"__GFP_FS", "__GFP_IO"}:
+        return Concern.CONSTRAINED
+    if given & _RECLAIM and not given >= _BOTH and not any(map(_WHOLE.fullmatch, given)):
         return Concern.CONSTRAINED
     return Concern.UNKNOWN if opaque else Concern.PLAIN

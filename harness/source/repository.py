@@ -27,7 +27,11 @@ _SETTINGS = {
 
 
 class GitError(Exception):
-    """A git command failed; the text is what it wrote to stderr."""
+    """A git command failed; the text is what it wrote to stderr, `code` how it ended."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 def git_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -90,7 +94,7 @@ class Repository:
             told = done.stderr.decode(errors="replace").strip()
             if "No space left on device" in told:
                 raise InfraError(f"the disk that holds {self.path} is full: free some space and run again")
-            raise GitError(told or f"git {arguments[0]} ended with {done.returncode}")
+            raise GitError(told or f"git {arguments[0]} ended with {done.returncode}", done.returncode)
         return done.stdout
 
     def ask(self, *arguments: str) -> str:

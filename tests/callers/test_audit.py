@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from harness.callers import Audit, Concern, Site, audit
 from harness.callers.facts import split
-from harness.callers.flags import flags_of
+from harness.callers.flags import concern, flags_of
 from harness.source import Tree
+from harness.words import InfraError, UserError
 from tests.source.repos import user_repository
 
 HEADER = """
@@ -128,6 +131,36 @@ def test_flags_of_an_expression() -> None:
     assert "gfp" in flags.variables
     assert flags_of("(may_wait(x) && y) ? a : z ? GFP_NOIO : b").variables == {"a", "b"}
     assert flags_of("f(c ? GFP_NOFS : 0)").given == {"GFP_NOFS"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("__GFP_RECLAIM | GFP_NOWAIT", Concern.CONSTRAINED),  # this is GFP_NOIO
+        ("__GFP_RECLAIM | __GFP_IO", Concern.CONSTRAINED),  # and this GFP_NOFS
+        ("__GFP_RECLAIM | __GFP_IO | __GFP_FS", Concern.PLAIN),
+        ("GFP_KERNEL | __GFP_RECLAIM", Concern.PLAIN),
+        ("GFP_KERNEL ^ __GFP_FS", Concern.UNKNOWN),
+        ("gfp & GFP_NOIO", Concern.UNKNOWN),
+        ("(gfp & __GFP_NOFAIL) | GFP_KERNEL", Concern.UNKNOWN),
+        ("(gfp & GFP_RECLAIM_MASK) | __GFP_NOFAIL", Concern.NOFAIL),
+        ("gfp & ~__GFP_DIRECT_RECLAIM", Concern.PLAIN),
+    ],
+)
+def test_what_flags_come_to(expression: str, meant: Concern) -> None:
+    flags = flags_of(expression)
+    assert concern(flags.given, flags.cleared, flags.opaque) is meant
+
+
+def test_a_search_that_could_not_be_made_is_no_finding(tmp_path: Path) -> None:
+    commit = user_repository(tmp_path / "user", {"a.c": "int nothing;\n"})
+    bare = tmp_path / "bare"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(tmp_path / "user"), str(bare)], check=True)
+    tree = Tree("t", "t", "6.12", bare, commit, "s")
+    with pytest.raises(UserError, match="t mentions none of get_area"):
+        audit(tree, {"get_area": 2}, print)
+    with pytest.raises(InfraError, match="git cannot search"):
+        audit(dataclasses.replace(tree, base="0" * 40), {"get_area": 2}, print)
 
 
 def test_arguments_are_split_where_they_end() -> None:
