@@ -78,6 +78,8 @@ def candidates(
     With `parts` each series is also made without one patch after the other. `UserError` for what is no
     series, does not apply, or is named twice.
     """
+    if "" in specs:
+        raise UserError("a series without a name: give a mailbox, a folder, a range, or a built-in variant")
     if len(set(specs)) < len(specs):
         raise UserError(f"{', '.join(specs)}: two of these are the same, which leaves nothing to compare")
     opened = [spec if spec in catalogue() else open_series(spec, tree, cache, say) for spec in specs]

@@ -66,6 +66,11 @@ def test_a_series_is_its_prefixes_and_the_whole(repo: Path, tree: Tree, cache: P
     assert [one.contained for one in there.commits.values()] == [True, False]
 
 
+def test_a_series_has_a_name(tree: Tree, cache: Path) -> None:
+    with pytest.raises(UserError, match="a series without a name"):
+        candidates(["series-v2", ""], tree, cache)
+
+
 def test_names_are_told_apart(repo: Path, tree: Tree, cache: Path, tmp_path: Path) -> None:
     v2, v3 = (saved(repo, tmp_path, f"{number}.mbox", f"-v{number}") for number in (2, 3))
     both = candidates([v2, v3, "series-v4"], tree, cache)

@@ -38,6 +38,11 @@ def read_folder(spec: str, path: Path, version: int | None) -> Series:
         if all(is_mail(data) for _, data in contents):
             mails = [mail for file, data in contents for mail in split(data, folder, str(file))]
             return from_mails(spec, mails, version, Origin.FOLDER, stem(path))
+        if mails_there := [file.name for file, data in contents if is_mail(data)]:
+            raise UserError(
+                f"{path} holds mails ({mails_there[0]}) beside bare diffs, whose order nobody knows: keep "
+                "one kind, or add a file 'series' that says which patches count"
+            )
         return of_patches(spec, [_patch(file, folder) for file, _ in contents], version, stem(path))
 
 

@@ -40,6 +40,9 @@ def test_a_folder_of_format_patch(bench: Bench, plain: Series) -> None:
     with pytest.raises(UserError, match="several versions"):
         bench.open(home)
     assert bench.open(f"{home}@v3").version == 3
+    write(home, {"zz.patch": "--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-one\n+two\n"})
+    with pytest.raises(UserError, match=r"holds mails \(.*\) beside bare diffs"):
+        bench.open(home)
 
 
 def test_a_maildir(bench: Bench, plain: Series) -> None:
