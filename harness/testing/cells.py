@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import platformdirs
 import pytest
@@ -23,6 +24,13 @@ from harness.words import AcceleratorChoice, Cell, HarnessError, UserError
 
 #: What the plugin is registered as.
 NAME = "percpu-plan"
+_HANDED = "percpu_run"
+
+
+class _Worker(Protocol):
+    """A worker of xdist, as its controller sees it."""
+
+    workerinput: dict[str, str]
 
 
 class PlanPlugin:
@@ -46,6 +54,11 @@ class PlanPlugin:
     def pytest_report_header(self) -> str:
         """Tell where everything goes."""
         return f"percpu plan: {self.path}, the run's folder is {self.out}"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: _Worker) -> None:
+        """Tell a worker of xdist the folder: by its own clock it might choose another."""
+        node.workerinput[_HANDED] = str(self.out)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> PlanFile | None:
         """Collect the plan, and no other file."""
@@ -126,10 +139,13 @@ class CellItem(pytest.Item):
 
     def setup(self) -> None:
         """Run the cell."""
+        broken, cell = "", None
         try:
             cell = _plugin(self).cell(self.variant, self.name)
         except HarnessError as error:
-            pytest.fail(str(error), pytrace=False)
+            broken = str(error)
+        if cell is None:
+            pytest.fail(broken, pytrace=False)
         if isinstance(cell, str):
             pytest.skip(cell)
         self._finding = of_cell(cell)
@@ -166,11 +182,13 @@ def _plugin(node: pytest.Collector | pytest.Item) -> PlanPlugin:
 
 
 def _out(config: pytest.Config) -> Path:
-    """Return the run's folder; every worker of xdist is a run of its own, in a folder below."""
-    asked = config.getoption("percpu_out")
+    """Return the run's folder; every worker of xdist is a run of its own, in a folder below that which it was
+    told.
+    """
+    told: dict[str, str] = getattr(config, "workerinput", {})
+    asked = told.get(_HANDED) or config.getoption("percpu_out")
     name = Path(asked).expanduser() if asked else Path("runs") / time.strftime("%Y%m%d-%H%M%S")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    return (config.invocation_params.dir / name / worker).resolve()
+    return (config.invocation_params.dir / name / told.get("workerid", "")).resolve()
 
 
 def _aim(config: pytest.Config, path: Path) -> None:

@@ -151,6 +151,7 @@ def test_a_folder_in_use_makes_every_cell_an_error_in_a_sentence(
     result = run(nested)
     result.assert_outcomes(errors=4)
     result.stdout.fnmatch_lines(["*out is not empty: give another --percpu-out*"])
+    assert "During handling" not in result.stdout.str()
     assert not world.tried
 
 
@@ -173,3 +174,17 @@ def test_xdist_gives_each_worker_a_folder(nested: pytest.Pytester, monkeypatch: 
     result.assert_outcomes(passed=4)
     folders = sorted(path.parent.name for path in (nested.path / "out").glob("*/results.json"))
     assert folders == ["gw0", "gw1"]
+
+
+@pytest.mark.slow
+def test_workers_use_the_folder_that_their_controller_chose(
+    nested: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested.makeconftest(CONFTEST)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    options = [option for option in OPTIONS if option not in ("--percpu-out", "out")]
+    result = nested.runpytest_subprocess(*options, "-n", "2")
+    result.assert_outcomes(passed=4)
+    (folder,) = (nested.path / "runs").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"gw0", "gw1"}
+    result.stdout.fnmatch_lines([f"*the run's folder is {folder}"])
