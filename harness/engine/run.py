@@ -29,7 +29,7 @@ from harness.report.results import Origin, Results, VariantReport, results_to_di
 from harness.verdict import judge_cell
 from harness.verdict.cell import control_failed_as_it_should
 from harness.verdict.restored import disagreements
-from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial
+from harness.words import Accelerator, AcceleratorChoice, Cell, Outcome, Trial, UserError
 from harness.workload import Workload, workloads
 
 # Only `infra` is tried again: trying a failure again until it passes would hide its rate.
@@ -55,12 +55,19 @@ class Engine:
         It works in the caller's thread, where an interrupt ends what apt, git or Coccinelle are doing.
         `UserError` for a plan that cannot be done, `InfraError` when the machine fails.
         """
-        save(self._plan, self._out / "plan.toml")
-        with self._timed("prepare"), beside(choose_accelerator(self._plan.accelerator)) as probe:
-            if self._plan.accelerator is Accelerator.KVM:
-                probe.result()  # a demand that cannot be met is told first
-            prepared = prepare(self._plan, self._cache, self._progress)
-            accelerator = probe.result()
+        known = self._out / "plan.toml"
+        begins = not known.exists()
+        save(self._plan, known)
+        try:
+            with self._timed("prepare"), beside(choose_accelerator(self._plan.accelerator)) as probe:
+                if self._plan.accelerator is Accelerator.KVM:
+                    probe.result()  # a demand that cannot be met is told first
+                prepared = prepare(self._plan, self._cache, self._progress)
+                accelerator = probe.result()
+        except UserError:
+            if begins:  # there is nothing to resume, and the folder is free for the mended command
+                known.unlink()
+            raise
         self._progress.say(f"accelerator {accelerator.accelerator}: {accelerator.reason}")
         return prepared, accelerator
 

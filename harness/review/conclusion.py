@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.comparison import Evidence, Examined, Pair, Statement
+from harness.report.comparison import Evidence, Examined, Pair, Statement, Step
 from harness.review.contrast import rate
 from harness.review.findings import Findings, counted, differ, evidence, listed, notes_apart, why
 from harness.review.patches import GOOD_BUILD
@@ -21,8 +21,7 @@ def conclusion(
     yield _verdicts(findings)
     for pair in pairs if len(examined) > 1 else ():
         yield _difference(findings, pair)
-    for one in examined:
-        yield from _patches(findings, one)
+    yield from _patches(examined)
 
 
 def _unproved(findings: Findings) -> Iterator[Statement]:
@@ -31,7 +30,8 @@ def _unproved(findings: Findings) -> Iterator[Statement]:
         every = len(unproved) == len(findings.workloads)
         yield Statement(
             f"{'T' if every else f'Of {listed(unproved)} t'}his review proves nothing: "
-            "the positive control, which must fail, did not fail as it should in this very configuration."
+            "the positive control, which must fail, did not fail as it should in this very configuration.",
+            evidence(*(cell for cell in findings.results.cells if cell.workload in unproved)),
         )
 
 
@@ -49,7 +49,7 @@ def _verdicts(findings: Findings) -> Statement:
     for name in findings.labels:
         if name not in good:
             failed = findings.verdicts(name, Outcome.FAIL)
-            cells += failed
+            cells += [*failed, *_unsure_cells(findings, name)]
             parts.append(_bad(findings, name, failed))
     text = f"On {findings.results.tree['name']} {'; '.join(parts)}"
     base, failed = _bases(findings)
@@ -81,8 +81,12 @@ def _bad(findings: Findings, name: str, failed: Sequence[Cell]) -> str:
 
 
 def _unsure(findings: Findings, name: str) -> list[str]:
+    return [f"{cell.workload} ({why(cell)})" for cell in _unsure_cells(findings, name)]
+
+
+def _unsure_cells(findings: Findings, name: str) -> list[Cell]:
     return [
-        f"{cell.workload} ({why(cell)})"
+        cell
         for cell in findings.results.cells
         if cell.variant == name and cell.verdict not in (Outcome.PASS, Outcome.FAIL)
     ]
@@ -104,7 +108,10 @@ def _bases(findings: Findings) -> tuple[str, list[Cell]]:
 
 def _difference(findings: Findings, pair: Pair) -> Statement:
     if findings.same(pair.left, pair.right):
-        return Statement(f"{pair.left} and {pair.right} are bit-identical here: one kernel, run once.")
+        return Statement(
+            f"{pair.left} and {pair.right} are bit-identical here: one kernel, run once.",
+            evidence(*(cell for cell in findings.results.cells if cell.variant in (pair.left, pair.right))),
+        )
     both = [
         (one, other)
         for name in findings.workloads
@@ -145,22 +152,35 @@ def _apart(one: Cell, other: Cell) -> str:
     return f"{one.workload}: {'; '.join(noted)}" if noted else f"{one.workload}: {sides}"
 
 
-def _patches(findings: Findings, one: Examined) -> Iterator[Statement]:
-    """Sum up the patches of a series, if they were tried one by one."""
-    judged = [step for step in one.steps if step.need is not None]
-    if not judged:
-        return
+def _patches(examined: Sequence[Examined]) -> Iterator[Statement]:
+    """Sum up the patches of the series that were tried one by one."""
+    told, cells = [], []
+    for one in examined:
+        judged = [step for step in one.steps if step.need is not None]
+        if judged:
+            told.append(_of_one(one.name, judged))
+            cells += [place for step in judged for place in _shown(step)]
+    if told:
+        text = "; ".join(told)
+        yield Statement(f"{text[0].upper()}{text[1:]}.", tuple(cells))
+
+
+def _of_one(name: str, judged: Sequence[Step]) -> str:
     sorts: dict[str, list[str]] = {}
-    cells: list[Evidence] = []
     for step in judged:
         assert step.need is not None
-        kind = step.need.text.partition(":")[0]
-        sorts.setdefault(kind, []).append(str(step.number))
-        cells += step.need.evidence if kind == "needed" or kind.startswith("not needed") else ()
+        sorts.setdefault(step.need.text.partition(":")[0], []).append(str(step.number))
     told = [f"{_numbers(numbers)} {_are(numbers)} {kind}" for kind, numbers in sorts.items()]
     broken = [f"patch {step.number} {step.build}" for step in judged if step.build != GOOD_BUILD]
-    built = "; ".join(broken) or f"each {GOOD_BUILD}"
-    yield Statement(f"Of the {len(judged)} patches of {one.name}, {'; '.join(told)}; {built}.", tuple(cells))
+    built = ", ".join(broken) or f"each {GOOD_BUILD}"
+    return f"of the {len(judged)} patches of {name}, {', '.join(told)}, {built}"
+
+
+def _shown(step: Step) -> tuple[Evidence, ...]:
+    """Return the cells that show whether a patch is needed."""
+    assert step.need is not None
+    known = step.need.text.startswith(("needed", "not needed"))
+    return step.need.evidence if known else ()
 
 
 def _numbers(numbers: Sequence[str]) -> str:
