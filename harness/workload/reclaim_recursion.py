@@ -10,6 +10,8 @@ from harness.words import Kind, Misbehaviour
 from harness.workload.base import GuestLike
 from harness.workload.probe import IN_SCOPE, WITNESSES, ProbeWorkload, misbehaved
 
+_UNHEEDING = ("calls", "stuck")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReclaimRecursion(ProbeWorkload):
@@ -39,12 +41,17 @@ class ReclaimRecursion(ProbeWorkload):
         """Say how often reclaim was entered under the mutex, and what the shrinker was told."""
         scans = counters["slow_path_scans"]
         declined = min(counters[f"slow_path_{name}_declined"] for name in IN_SCOPE)
+        calls, stuck = (sum(counters[f"unheeding_{name}_{what}"] for name in IN_SCOPE) for what in _UNHEEDING)
         refused = sum(counters[f"slow_path_{name}_failures"] for name in IN_SCOPE)
         notes = [f"reclaim entered under pcpu_alloc_mutex asked the shrinker {scans} times"]
         if declined:
             notes.append(
                 f"{declined} times it did so without __GFP_FS and __GFP_IO, and the shrinker left its percpu "
-                "allocations out: one that does not heed those flags would wait for ever"
+                "allocations out"
+            )
+        if calls:
+            notes.append(
+                f"a shrinker that does not heed those flags made {calls} calls there: {stuck} waited for ever"
             )
         if refused:
             notes.append(f"{refused} allocations of the shrinker were refused")

@@ -30,7 +30,7 @@ async def test_a_call_that_waits_for_its_own_task_is_the_failure():
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == ("measured/mutex_recursion",)
     assert judgement.missing == ()
-    assert any("NOIO-scope allocations of a shrinker" in reason for reason in judgement.reasons)
+    assert any("-scope allocations of a shrinker" in reason for reason in judgement.reasons)
 
 
 async def test_a_shrinker_that_was_served_or_told_to_stay_out_passes():
@@ -60,6 +60,18 @@ async def test_refusals_of_callers_that_may_not_wait_are_noted():
     observation = await observe(WORKLOAD.name, FakeGuest(text))
     assert observation.failures == ()
     assert observation.notes[-1] == "4 allocations of the shrinker were refused"
+
+
+async def test_a_shrinker_that_heeds_nothing_is_noted_and_not_judged():
+    text = without_recursion(recorded("reclaim-recursion"), "declined")
+    text = re.sub(
+        rb"counter unheeding_(n\w+)_scope_(calls|stuck) 0", rb"counter unheeding_\1_scope_\2 1", text
+    )
+    observation = await observe(WORKLOAD.name, FakeGuest(text))
+    assert observation.notes[-1] == (
+        "a shrinker that does not heed those flags made 2 calls there: 2 waited for ever"
+    )
+    assert (await judgement_of(text)).outcome is Outcome.PASS
 
 
 async def test_the_low_water_mark_is_not_raised_while_memory_is_short():
