@@ -35,13 +35,17 @@ def is_as_expected(
 
 
 def _explained(failing: Sequence[Trial], evidence: Sequence[str]) -> bool:
-    """Tell whether these failures consist of just this evidence, and nothing that they need is missing."""
-    wanted = [item.partition(":") for item in evidence]
+    """Tell whether these failures consist of just this evidence, and nothing that they need is missing.
+
+    What ends with a question mark may be there.
+    """
+    wanted = [item.removesuffix("?").partition(":") for item in evidence]
+    needed = {item.partition(":")[0] for item in evidence if not item.endswith("?")}
     found = {item for trial in failing for item in trial.evidence}
     events = [event for trial in failing for event in trial.events]
     return (
         not any(trial.missing for trial in failing)
-        and found == {base for base, _, _ in wanted}
+        and needed <= found <= {base for base, _, _ in wanted}
         and all(
             lock in event.cycle
             for base, _, lock in wanted

@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from harness.lock import silent
 from harness.words import Kind, Misbehaviour, Observation
@@ -18,6 +19,10 @@ _HOG = "/bin/hog"
 _FAULTS = "/sys/kernel/debug/fail_page_alloc"
 _TIMES = f"{_FAULTS}/times"
 _MANY = 1_000_000_000
+_LEFT = 20.0
+"""Seconds that the hogs leave to what follows them."""
+_BESIDES = 120.0
+"""Seconds for all but the pressure: memory may take 60 to become short, and as long to be free again."""
 
 #: Every page allocation fails of a task that asks for it (include/linux/sched.h, make_it_fail), whatever its
 #: flags, but for what mm/fail_page_alloc.c spares. Nothing is said on the console.
@@ -36,8 +41,8 @@ _ALWAYS = {
 #: When the module calls percpu, by the names that it gives these.
 _PHASES = {
     "calm": "with memory enough",
-    "faults": "while faults were injected",
     "pressure": "while memory was short",
+    "faults": "while faults were injected",
 }
 _CALLERS = {"kernel": "GFP_KERNEL", "nofs_scope": "NOFS-scope", "noio_scope": "NOIO-scope"}
 
@@ -54,7 +59,12 @@ class Nofail(ProbeWorkload):
     fragments: tuple[str, ...] = (*FRAGMENTS, "faults")
     possible_cpus: int = 4
     programs: Mapping[str, str] = field(default_factory=lambda: {_HOG: "hog"})
-    parameters: Parameters = field(default_factory=lambda: {"seconds": 5, "count": 96})
+    parameters: Parameters = field(default_factory=lambda: {"seconds": 5, "count": 800})
+
+    def tuned(self, given: Mapping[str, int | str]) -> Self:
+        """Do as ever, and give it the time that it needs."""
+        tuned = super().tuned(given)
+        return dataclasses.replace(tuned, deadline=_BESIDES + int(tuned.parameters["seconds"]))
 
     async def prepare(self, guest: GuestLike) -> None:
         """Have faults strike whoever asks for them, and the OOM killer say no more than it must."""
@@ -72,7 +82,9 @@ class Nofail(ProbeWorkload):
         tell: Callable[[str], None] = silent,
     ) -> Observation:
         """Have the hogs wait for the module, run that, and put together what both measured."""
-        hogs = asyncio.ensure_future(guest.run([_HOG, self.name], self.deadline))
+        hogs = asyncio.ensure_future(
+            guest.run([_HOG, self.name, f"{self.deadline - _LEFT:.0f}"], self.deadline)
+        )
         try:
             observation = await super().run(guest, sabotage=sabotage, seed=seed, tell=tell)
             told = parse_result((await hogs).stdout, self.name)
@@ -107,6 +119,7 @@ class Nofail(ProbeWorkload):
         return [
             f"calls with __GFP_NOFAIL took up to {counters[f'{phase}_nofail_longest_us'] / 1000:.1f} ms, and "
             f"others waited for percpu up to {counters[f'{phase}_others_longest_us'] / 1000:.1f} ms {when}"
+            + _reclaiming(counters, phase)
             for phase, when in _PHASES.items()
             if counters[f"{phase}_nofail_calls"]
         ] + [
@@ -114,6 +127,13 @@ class Nofail(ProbeWorkload):
             f"{counters['calm_most_pages']} pages, and where it created a chunk at least "
             f"{counters['calm_least_pages_creating']}"
         ]
+
+
+def _reclaiming(counters: Mapping[str, int], phase: str) -> str:
+    if phase != "pressure":
+        return ""
+    reclaiming, calls = counters["pressure_reclaiming"], counters["pressure_nofail_calls"]
+    return f" ({reclaiming} of {calls} calls with the flag entered direct reclaim)"
 
 
 def _refused(counters: Mapping[str, int]) -> Iterator[str]:
@@ -133,29 +153,32 @@ def _stalled(counters: Mapping[str, int]) -> Iterator[str]:
         )
 
 
-#: What the later phases must show.
-_AFTER_CALM = (
-    "faults_struck",
-    "faults_injected",
-    "memory_was_short",
-    "hogs_killed",
-    "populated_under_pressure",
-    "others_called",
-)
+#: What a call that does not return takes away: nothing is done after it.
+_WITH_FAULTS = ("faults_struck", "faults_injected")
 
 NOFAIL = Nofail(
     name="nofail",
     summary="callers with __GFP_NOFAIL need pages while faults are injected, and while programs that the OOM "
     "killer takes use up the memory",
-    witnesses=(*WITNESSES, "memory_was_there", "populated", *_AFTER_CALM),
+    witnesses=(
+        *WITNESSES,
+        "memory_was_there",
+        "populated",
+        "memory_was_short",
+        "hogs_killed",
+        "populated_under_pressure",
+        "reclaimed_under_pressure",
+        "others_called",
+        "memory_was_back",
+        *_WITH_FAULTS,
+    ),
     control="the same callers leave __GFP_NOFAIL out and must be refused, as the faults that are injected "
     "strike percpu's backing allocations",
     control_evidence=("measured/nofail_refused",),
     # Short memory makes the OOM killer work, and callers that may not wait go without; injected faults strike
     # what chunks are made of, too.
     supporting=(Kind.PERCPU_ALLOC_FAILURE, Kind.OOM_KILL, Kind.PAGE_ALLOC_FAILURE, Kind.VMALLOC_FAILURE),
-    # After a call that does not return nothing more is done.
-    precluded=(LOCKDEP_ALIVE, *_AFTER_CALM),
+    precluded=(LOCKDEP_ALIVE, *_WITH_FAULTS),
     on_demand=True,
     cold=True,
     alone=True,

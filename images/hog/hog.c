@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hog WORKLOAD: processes that take memory until the OOM killer takes them, and others in their place.
+ * hog WORKLOAD SECONDS: processes that take memory until the OOM killer takes them, and others in their place.
  *
- * They start when the probe module says that it watches, and end when it has its result, or after a while. All of
- * them are the OOM killer's first choice. Standard output gets a result in the form that
+ * They start when the probe module says that it is ready for them, and end when it says so no more, or after so
+ * many seconds. All of them are the OOM killer's first choice. Standard output gets a result in the form that
  * harness/workload/result.py describes.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER "/sys/kernel/debug/percpu_probe/"
+#define READY "/sys/kernel/debug/percpu_probe/ready"
 #define HOGS 8
 #define SIZE (1ull << 40)
 #define PAGE 4096
 #define POLL_US (20 * 1000)
-#define PATIENCE_S 100
 
 static time_t now(void)
 {
@@ -60,13 +60,13 @@ static pid_t start(void)
 int main(int argc, char **argv)
 {
 	const char *workload = argc > 1 ? argv[1] : "";
-	time_t deadline = now() + PATIENCE_S;
+	time_t deadline = now() + (argc > 2 ? atoi(argv[2]) : 0);
 	int running = 0, started = 0, killed = 0, status;
 
 	printf("workload %s\n", workload);
-	while (access(FOLDER "ready", F_OK) && access(FOLDER "result", F_OK) && now() < deadline)
+	while (access(READY, F_OK) && now() < deadline)
 		usleep(POLL_US);
-	while (access(FOLDER "result", F_OK) && now() < deadline) {
+	while (!access(READY, F_OK) && now() < deadline) {
 		while (running < HOGS && start() > 0)
 			running++, started++;
 		usleep(POLL_US);

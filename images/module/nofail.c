@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nofail: small allocations with __GFP_NOFAIL that need pages, with plenty of memory, with faults
- * that are injected into the page allocator, and while programs outside use up all there is. Are
- * they ever refused, how long do they take, and how long does another caller wait meanwhile?
+ * nofail: small allocations with __GFP_NOFAIL that need pages, with plenty of memory, while
+ * programs outside use up all there is, and with faults that are injected into the page allocator:
+ * those come last, as a call may never return from them. Are they ever refused, how long do they
+ * take, and how long does another caller wait meanwhile?
  *
  * The faults are set up from outside, for tasks that say so of themselves, and always strike. So do
  * the programs come from outside: they start when the file "ready" is there.
@@ -23,17 +24,22 @@
 #include "percpu_probe.h"
 
 #define AREA_SIZE	64
-#define FAULTY_CALLS	96
+/* With 4 possible CPUs they need six new chunks, and those need page tables that are not there. */
+#define FAULTY_CALLS	800
 #define SECONDS		5
 #define PATIENCE_S	60
 #define MAX_BUCKETS	40
-/* A call with memory enough that takes so long is taken to take for ever. */
+/*
+ * A call that takes so long is taken to take for ever: with faults, where memory is there, 10 s,
+ * and under pressure as long as the hogs leave any hope.
+ */
 #define STALLED_NS	(10ULL * NSEC_PER_SEC)
+#define STALLED_UNDER_PRESSURE_NS (30ULL * NSEC_PER_SEC)
 
-/* What others do in the last one, while memory is being filled, is of no interest. */
-enum phase { CALM, FAULTS, PRESSURE, PHASES, FILLING = PHASES };
+/* What others do in the last one, while memory is being filled or freed, is of no interest. */
+enum phase { CALM, PRESSURE, FAULTS, PHASES, BETWEEN = PHASES };
 
-static const char *const phase_names[PHASES] = { "calm", "faults", "pressure" };
+static const char *const phase_names[PHASES] = { "calm", "pressure", "faults" };
 
 static const enum pp_caller_id callers[] = { PP_KERNEL, PP_NOFS_SCOPE, PP_NOIO_SCOPE };
 
@@ -44,6 +50,7 @@ static const enum pp_caller_id callers[] = { PP_KERNEL, PP_NOFS_SCOPE, PP_NOIO_S
 struct tally {
 	unsigned long calls, failures;
 	unsigned long populating, creating, pages, most_pages, least_pages_creating;
+	unsigned long reclaiming;	/* calls that entered direct reclaim themselves */
 	unsigned long latency[MAX_BUCKETS];
 	u64 longest_ns;
 };
@@ -52,9 +59,9 @@ struct tally {
 struct actor {
 	struct task_struct *task;
 	unsigned long pages, all_pages;
-	bool created;
-	u64 since;
-	struct tally tallies[FILLING + 1];
+	bool created, reclaimed;
+	u64 since, ran;
+	struct tally tallies[BETWEEN + 1];
 };
 
 /* The one that is watched, with __GFP_NOFAIL; and one that has pages enough and wants the mutex. */
@@ -66,7 +73,7 @@ static struct tally plain;
 static unsigned long by_caller[PHASES][PP_CALLERS][2];
 static struct pp_batch batch;
 static enum phase phase;
-static bool done, stalled, was_short;
+static bool done, stalled, was_short, had_memory;
 
 static struct actor *acting(void)
 {
@@ -93,6 +100,14 @@ static void on_create(void)
 		actor->created = true;
 }
 
+static void on_reclaim(void)
+{
+	struct actor *actor = acting();
+
+	if (actor)
+		actor->reclaimed = true;
+}
+
 /* Pages that were allocated since boot, by whomever and however. */
 static unsigned long all_pages(void)
 {
@@ -112,6 +127,7 @@ static void count(struct tally *tally, const struct actor *actor, u64 took, bool
 	tally->failures += !served;
 	tally->populating += actor->pages && !actor->created;
 	tally->creating += actor->created;
+	tally->reclaiming += actor->reclaimed;
 	tally->pages += actor->pages;
 	if (!actor->created)
 		tally->most_pages = max(tally->most_pages, actor->pages);
@@ -132,6 +148,8 @@ static void __percpu *timed_call(struct actor *actor, struct tally *tally, enum 
 
 	actor->pages = 0;
 	actor->created = false;
+	actor->reclaimed = false;
+	WRITE_ONCE(actor->ran, current->se.sum_exec_runtime);
 	start = ktime_get_ns();
 	WRITE_ONCE(actor->since, start);
 	area = pp_alloc(who, AREA_SIZE, align, extra);
@@ -186,10 +204,22 @@ static void await_shortage(void)
 {
 	unsigned long end = jiffies + PATIENCE_S * HZ;
 
-	WRITE_ONCE(phase, FILLING);
 	pp_result_ready();
 	while (!was_short && time_before(jiffies, end)) {
 		was_short = global_zone_page_state(NR_FREE_PAGES) < totalram_pages() / 32;
+		schedule_timeout_idle(1);
+	}
+}
+
+/* The hogs are gone: what they had is free before faults strike. */
+static void await_memory(void)
+{
+	unsigned long end = jiffies + PATIENCE_S * HZ;
+
+	WRITE_ONCE(phase, BETWEEN);
+	pp_result_unready();
+	while (!had_memory && time_before(jiffies, end)) {
+		had_memory = global_zone_page_state(NR_FREE_PAGES) > totalram_pages() / 2;
 		schedule_timeout_idle(1);
 	}
 }
@@ -213,16 +243,30 @@ static void ask_under_pressure(unsigned int quota)
 	}
 }
 
+/* So that new chunks are wanted while faults strike, at addresses that have no page tables yet. */
+static void fill_again(unsigned int quota)
+{
+	unsigned int i;
+
+	for (i = 0; batch.used < quota && i < 2 * quota; i++)
+		ask(&asker.tallies[BETWEEN], PP_KERNEL, __GFP_NOWARN);
+}
+
 static int call_nofail(void *data)
 {
 	unsigned int i, quota = batch.size / 2;
 
 	for (i = 0; batch.used < quota && i < 2 * quota; i++)
 		ask_in_turn(i);
+	WRITE_ONCE(phase, BETWEEN);
+	pp_batch_free(&batch);
+	ask_under_pressure(quota / 2);
+	pp_batch_free(&batch);
+	await_memory();
+	fill_again(quota);
 	WRITE_ONCE(phase, FAULTS);
 	ask_with_faults();
 	pp_batch_free(&batch);
-	ask_under_pressure(quota / 2);
 	WRITE_ONCE(done, true);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
@@ -280,6 +324,7 @@ static void report_phase(enum phase when)
 		pp_counter(by_caller[when][callers[i]][0], "%s_%s_calls", name, caller);
 		pp_counter(by_caller[when][callers[i]][1], "%s_%s_failures", name, caller);
 	}
+	pp_counter(asked->reclaiming, "%s_reclaiming", name);
 	pp_counter(asked->populating, "%s_populating", name);
 	pp_counter(asked->most_pages, "%s_most_pages", name);
 	pp_counter(asked->creating, "%s_creating", name);
@@ -293,17 +338,19 @@ static void report(void)
 	unsigned int i;
 
 	pp_counter(num_possible_cpus(), "possible_cpus");
-	pp_counter(stalled, "nofail_stalled");
+	pp_counter(stalled && phase == FAULTS, "nofail_stalled");
 	pp_counter(plain.calls, "plain_calls");
 	pp_counter(plain.failures, "plain_failures");
 	for (i = 0; i < PHASES; i++)
 		report_phase(i);
 	pp_witness("memory_was_there", !by_caller[CALM][PP_KERNEL][1]);
 	pp_witness("populated", asker.tallies[CALM].populating && asker.tallies[CALM].creating);
-	pp_witness("faults_struck", plain.failures);
 	pp_witness("memory_was_short", was_short);
 	pp_witness("populated_under_pressure", asker.tallies[PRESSURE].pages);
+	pp_witness("reclaimed_under_pressure", asker.tallies[PRESSURE].reclaiming);
 	pp_witness("others_called", other.tallies[PRESSURE].calls);
+	pp_witness("memory_was_back", had_memory);
+	pp_witness("faults_struck", plain.failures);
 	pp_watch_report();
 }
 
@@ -314,13 +361,24 @@ static u64 lasts(const struct actor *actor)
 	return since ? ktime_get_ns() - since : 0;
 }
 
+/* A task that could run, but has not got the processor: guests may be starved. */
+static bool starves(const struct actor *actor)
+{
+	return READ_ONCE(actor->task->__state) == TASK_RUNNING &&
+	       READ_ONCE(actor->task->se.sum_exec_runtime) - READ_ONCE(actor->ran) < NSEC_PER_SEC;
+}
+
 /* A call that never returns can only be told of, and how long the other thread has been waiting. */
 static bool stalls(void)
 {
-	if (READ_ONCE(phase) != FAULTS || lasts(&asker) < STALLED_NS)
+	enum phase now = READ_ONCE(phase);
+	u64 lasting = lasts(&asker);
+
+	if (now == BETWEEN || starves(&asker) ||
+	    lasting < (now == PRESSURE ? STALLED_UNDER_PRESSURE_NS : STALLED_NS))
 		return false;
-	asker.tallies[FAULTS].longest_ns = lasts(&asker);
-	other.tallies[FAULTS].longest_ns = max(other.tallies[FAULTS].longest_ns, lasts(&other));
+	asker.tallies[now].longest_ns = lasting;
+	other.tallies[now].longest_ns = max(other.tallies[now].longest_ns, lasts(&other));
 	return true;
 }
 
@@ -355,6 +413,7 @@ static int run(void)
 		return error;
 	pp_watch_on_create(on_create);
 	pp_watch_on_page(on_page);
+	pp_watch_on_reclaim(on_reclaim);
 	pp_watch_start();
 	error = exercise();
 	pp_watch_stop();

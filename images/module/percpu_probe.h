@@ -54,6 +54,7 @@ extern const struct pp_workload pp_scan;
 /* result.c: the result file, and KTAP on the console. */
 int pp_result_open(const struct pp_workload *workload);
 void pp_result_ready(void);
+void pp_result_unready(void);
 void pp_result_finish(int error);
 ssize_t pp_result_read(char __user *buffer, size_t size, loff_t *at);
 void pp_result_close(void);
@@ -142,6 +143,7 @@ void pp_watch_start(void);
 void pp_watch_stop(void);
 void pp_watch_on_create(void (*hook)(void));
 void pp_watch_on_page(void (*hook)(unsigned int order));
+void pp_watch_on_reclaim(void (*hook)(void));
 void pp_watch_report(void);
 
 /*

@@ -68,6 +68,11 @@ void pp_result_ready(void)
 	debugfs_create_bool("ready", 0444, folder, &ready);
 }
 
+void pp_result_unready(void)
+{
+	debugfs_lookup_and_remove("ready", folder);
+}
+
 void pp_result_finish(int error)
 {
 	bool ended = !error && !overflow && part == running->parts;

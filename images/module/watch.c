@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <trace/events/kmem.h>
 #include <trace/events/percpu.h>
+#include <trace/events/vmscan.h>
 
 #include "percpu_probe.h"
 
@@ -23,6 +24,7 @@ static bool attached, watching;
 static void *new_chunks[MAX_CHUNKS];
 static void (*create_hook)(void);
 static void (*page_hook)(unsigned int order);
+static void (*reclaim_hook)(void);
 
 static bool by_worker(void)
 {
@@ -93,12 +95,19 @@ static void on_page(void *data, struct page *page, unsigned int order, gfp_t gfp
 		page_hook(order);
 }
 
+static void on_reclaim(void *data, int order, gfp_t gfp)
+{
+	if (READ_ONCE(watching) && reclaim_hook)
+		reclaim_hook();
+}
+
 static struct pp_probe probes[] = {
 	{ "percpu_create_chunk", on_create },
 	{ "percpu_destroy_chunk", on_destroy },
 	{ "percpu_alloc_percpu", on_alloc },
 	{ "percpu_alloc_percpu_fail", on_fail },
 	{ "mm_page_alloc", on_page },
+	{ "mm_vmscan_direct_reclaim_begin", on_reclaim },
 };
 
 static void check_prototypes(void)
@@ -108,6 +117,7 @@ static void check_prototypes(void)
 	check_trace_callback_type_percpu_alloc_percpu(on_alloc);
 	check_trace_callback_type_percpu_alloc_percpu_fail(on_fail);
 	check_trace_callback_type_mm_page_alloc(on_page);
+	check_trace_callback_type_mm_vmscan_direct_reclaim_begin(on_reclaim);
 }
 
 /* Without a probe on each of the tracepoints the witness tracepoints_found will be missing. */
@@ -149,6 +159,12 @@ void pp_watch_on_create(void (*hook)(void))
 void pp_watch_on_page(void (*hook)(unsigned int order))
 {
 	page_hook = hook;
+}
+
+/* Set before pp_watch_start(): @hook is called by whoever enters direct reclaim. */
+void pp_watch_on_reclaim(void (*hook)(void))
+{
+	reclaim_hook = hook;
 }
 
 void pp_watch_report(void)

@@ -63,6 +63,23 @@ def test_a_failure_for_another_reason_is_not_the_expected_one(evidence: tuple[st
     assert not cell.as_expected
 
 
+@pytest.mark.parametrize(
+    ("evidence", "foreseen"),
+    [
+        (("measured/one",), True),
+        (("measured/one", "measured/other"), True),
+        (("measured/other",), False),
+        (("measured/one", "warning"), False),
+    ],
+)
+def test_what_chance_decides_may_be_part_of_the_expected_failure(
+    evidence: tuple[str, ...], foreseen: bool
+) -> None:
+    expected = Expectation(Outcome.FAIL, ("measured/one", "measured/other?"), "because")
+    failed = trial(Outcome.FAIL, evidence=evidence)
+    assert judge_cell("as-is", "exhaust", [failed], expected).as_expected is foreseen
+
+
 def test_a_kernel_that_does_not_build_is_never_as_expected() -> None:
     for expected in (PASS, MEASURED):
         cell = judge_cell("v", "w", [], expected, build_failure="a.c:1: error: no")

@@ -34,7 +34,8 @@ async def test_whoever_is_served_passes_however_long_it_takes():
 
 
 async def test_a_call_that_does_not_return_is_a_failure_and_all_that_is_told():
-    observation = await observe("nofail", FakeGuest(recorded("nofail.stalled"), faults_left=b"unread"))
+    text = re.sub(FAILURES, rb"counter \1_failures 0", recorded("nofail.stalled"))
+    observation = await observe("nofail", FakeGuest(text, faults_left=b"unread"))
     judgement = judged(WORKLOAD, observation)
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == ("measured/nofail_stalled",)
@@ -43,7 +44,7 @@ async def test_a_call_that_does_not_return_is_a_failure_and_all_that_is_told():
     assert re.search(
         r"had not returned after 1\d s while .* another caller had been waiting 1\d s", failure.said
     )
-    assert not any("while memory was short" in note for note in observation.notes)
+    assert any("while memory was short (" in note for note in observation.notes)
 
 
 async def test_each_refused_caller_is_named_with_when_it_was():
@@ -70,6 +71,9 @@ async def test_without_faults_or_hogs_a_run_proves_nothing():
         "faults_injected": FakeGuest(served(), faults_left=b"1000000000\n"),
         "hogs_killed": FakeGuest(served(), hogs=FakeGuest.hogs.replace(b"killed 3", b"killed 0")),
         "memory_was_short": FakeGuest(served().replace(b"memory_was_short 1", b"memory_was_short 0")),
+        "reclaimed_under_pressure": FakeGuest(
+            served().replace(b"reclaimed_under_pressure 1", b"reclaimed_under_pressure 0")
+        ),
     }.items():
         judgement = judged(WORKLOAD, await observe("nofail", guest))
         assert judgement.outcome is Outcome.INCONCLUSIVE
@@ -81,6 +85,22 @@ async def test_hogs_that_say_nothing_make_a_run_incomplete():
         observation = await observe("nofail", guest)
         assert not observation.complete
         assert observation.notes[0].startswith("what the hogs or the faults came to: ")
+
+
+async def test_how_long_memory_is_short_lengthens_the_whole():
+    longer = WORKLOAD.tuned({"seconds": 90})
+    assert longer.deadline == WORKLOAD.tuned({}).deadline + 85
+    guest = FakeGuest(served())
+    guest.asked = "/dev/percpu_probe"
+    seen = []
+
+    async def run(argv, timeout):  # noqa: ASYNC109
+        seen.append(argv)
+        return await FakeGuest.run(guest, argv, timeout)
+
+    guest.run = run
+    await longer.run(guest)
+    assert seen == [["/bin/hog", "nofail", f"{longer.deadline - 20:.0f}"]]
 
 
 async def test_how_many_cpus_are_possible_is_a_parameter():
