@@ -180,6 +180,7 @@ NOFAIL = Nofail(
     supporting=(Kind.PERCPU_ALLOC_FAILURE, Kind.OOM_KILL, Kind.PAGE_ALLOC_FAILURE, Kind.VMALLOC_FAILURE),
     precluded=(LOCKDEP_ALIVE, *_WITH_FAULTS),
     on_demand=True,
+    boots=3,  # what faults come to depends on which page tables are there
     cold=True,
     alone=True,
     timed=True,
