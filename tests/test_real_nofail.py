@@ -21,7 +21,7 @@ POSSIBLE = 16
 @pytest.mark.timeout(1500)  # a kernel of its own config: the others inject no faults
 def test_null_is_returned_to_a_caller_that_cannot_take_it(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    tuned = (f"--set=nofail.possible_cpus={POSSIBLE}", "--set=nofail.seconds=2")
+    tuned = (f"--set=nofail.possible_cpus={POSSIBLE}", "--set=nofail.seconds=2", "--trials", "1")
     done = harness("run", *DESCRIBED, "--workloads", "nofail", *tuned, "--out", out)
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     document = json.loads((out / "results.json").read_text())
