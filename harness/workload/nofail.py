@@ -89,7 +89,7 @@ class Nofail(ProbeWorkload):
             observation = await super().run(guest, sabotage=sabotage, seed=seed, tell=tell)
             told = parse_result((await hogs).stdout, self.name)
             # Without percpu memory no process can be started to read it.
-            stalled = observation.counters.get("nofail_stalled")
+            stalled = any(observation.counters.get(f"{phase}_stalled") for phase in _PHASES)
             faults = 0 if stalled else _MANY - int(await guest.read(_TIMES))
         except (MalformedError, ValueError) as error:
             return Observation(complete=False, notes=(f"what the hogs or the faults came to: {error}",))
@@ -145,12 +145,14 @@ def _refused(counters: Mapping[str, int]) -> Iterator[str]:
 
 
 def _stalled(counters: Mapping[str, int]) -> Iterator[str]:
-    if counters["nofail_stalled"]:
-        asked, waited = (counters[f"faults_{who}_longest_us"] / 1e6 for who in ("nofail", "others"))
-        yield (
-            f"a call with __GFP_NOFAIL had not returned after {asked:.0f} s {_PHASES['faults']}, for which "
-            f"another caller had been waiting {waited:.0f} s"
-        )
+    """Name a call that did not return although there was memory."""
+    for phase in ("calm", "faults"):
+        if counters[f"{phase}_stalled"]:
+            asked, waited = (counters[f"{phase}_{who}_longest_us"] / 1e6 for who in ("nofail", "others"))
+            yield (
+                f"a call with __GFP_NOFAIL had not returned after {asked:.0f} s {_PHASES[phase]}, for which "
+                f"another caller had been waiting {waited:.0f} s"
+            )
 
 
 #: What a call that does not return takes away: nothing is done after it.

@@ -324,6 +324,7 @@ static void report_phase(enum phase when)
 		pp_counter(by_caller[when][callers[i]][0], "%s_%s_calls", name, caller);
 		pp_counter(by_caller[when][callers[i]][1], "%s_%s_failures", name, caller);
 	}
+	pp_counter(stalled && phase == when, "%s_stalled", name);
 	pp_counter(asked->reclaiming, "%s_reclaiming", name);
 	pp_counter(asked->populating, "%s_populating", name);
 	pp_counter(asked->most_pages, "%s_most_pages", name);
@@ -338,7 +339,6 @@ static void report(void)
 	unsigned int i;
 
 	pp_counter(num_possible_cpus(), "possible_cpus");
-	pp_counter(stalled && phase == FAULTS, "nofail_stalled");
 	pp_counter(plain.calls, "plain_calls");
 	pp_counter(plain.failures, "plain_failures");
 	for (i = 0; i < PHASES; i++)

@@ -47,6 +47,14 @@ async def test_a_call_that_does_not_return_is_a_failure_and_all_that_is_told():
     assert any("while memory was short (" in note for note in observation.notes)
 
 
+async def test_a_call_that_does_not_return_with_memory_enough_is_a_failure_and_under_pressure_none():
+    for phase, told in {"calm": ["nofail_stalled"], "pressure": [], "faults": ["nofail_stalled"]}.items():
+        text = served().replace(f"counter {phase}_stalled 0".encode(), f"counter {phase}_stalled 1".encode())
+        observation = await observe("nofail", FakeGuest(text, faults_left=b"unread"))
+        assert [failure.what for failure in observation.failures] == told
+        assert not observation.witnesses["faults_injected"]
+
+
 async def test_each_refused_caller_is_named_with_when_it_was():
     text = served().replace(
         b"counter pressure_noio_scope_failures 0", b"counter pressure_noio_scope_failures 3"
