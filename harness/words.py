@@ -235,8 +235,8 @@ class Expectation:
 
     `evidence` lists what a failure must consist of: `kind/subtype` of an event, or `measured/WHAT` for a
     `Misbehaviour` that the workload counted itself. `lockdep/circular:NAME` demands that lock in the reported
-    cycle. What chance decides has a question mark behind it: it may be part of the failure. A failure for
-    another reason is not the expected one.
+    cycle. Chance may decide: what has a question mark behind it may be part of the failure, and of what `|`
+    joins at least one must be. A failure for another reason is not the expected one.
     """
 
     outcome: Outcome

@@ -37,15 +37,18 @@ def is_as_expected(
 def _explained(failing: Sequence[Trial], evidence: Sequence[str]) -> bool:
     """Tell whether these failures consist of just this evidence, and nothing that they need is missing.
 
-    What ends with a question mark may be there.
+    What ends with a question mark may be there; of what `|` joins one must be.
     """
-    wanted = [item.removesuffix("?").partition(":") for item in evidence]
-    needed = {item.partition(":")[0] for item in evidence if not item.endswith("?")}
+    wanted = [one.partition(":") for item in evidence for one in item.removesuffix("?").split("|")]
+    needed = [
+        {one.partition(":")[0] for one in item.split("|")} for item in evidence if not item.endswith("?")
+    ]
     found = {item for trial in failing for item in trial.evidence}
     events = [event for trial in failing for event in trial.events]
     return (
         not any(trial.missing for trial in failing)
-        and needed <= found <= {base for base, _, _ in wanted}
+        and all(found & alternatives for alternatives in needed)
+        and found <= {base for base, _, _ in wanted}
         and all(
             lock in event.cycle
             for base, _, lock in wanted
