@@ -104,26 +104,30 @@ def harness(prepared: Prepared, folder: Path, kernels: list[Kernel]) -> Iterator
     kernels += ours.kernels
 
 
+def switched(prepared: Prepared, where: Path, kernels: list[Kernel]) -> Iterator[tuple[str, Path, Kernel]]:
+    """Bring a tree of its own to one variant after the other, and yield it with the kernel that ours is."""
+    tree = prepared.tree.worktree(where)
+    for variant, kernel in zip(_VARIANTS, kernels, strict=True):
+        tree.switch(prepared.commits[variant].commit)
+        yield variant, tree.path, kernel
+
+
 def virtme(
     others: Others, prepared: Prepared, folder: Path, kernels: list[Kernel]
 ) -> Iterator[tuple[str, float]]:
     """Build and run with virtme-ng."""
-    tree = prepared.tree.worktree(folder / "virtme")
-    for variant, kernel in zip(_VARIANTS, kernels, strict=True):
-        tree.switch(prepared.commits[variant].commit)
-        shutil.copyfile(kernel.config, tree.path / ".config")
-        yield f"build {variant}", timed(others.virtme_build, tree.path)
-        yield "run", timed(others.virtme_run, tree.path, kernel.release.partition("-")[0])
+    for variant, tree, kernel in switched(prepared, folder / "virtme", kernels):
+        shutil.copyfile(kernel.config, tree / ".config")
+        yield f"build {variant}", timed(others.virtme_build, tree)
+        yield "run", timed(others.virtme_run, tree, kernel.release.partition("-")[0])
 
 
 def tuxmake(
     others: Others, prepared: Prepared, folder: Path, kernels: list[Kernel]
 ) -> Iterator[tuple[str, float]]:
     """Build with tuxmake."""
-    tree = prepared.tree.worktree(folder / "tux")
-    for variant, kernel in zip(_VARIANTS, kernels, strict=True):
-        tree.switch(prepared.commits[variant].commit)
-        yield f"build {variant}", timed(others.tuxmake_build, tree.path, kernel.config, folder)
+    for variant, tree, kernel in switched(prepared, folder / "tux", kernels):
+        yield f"build {variant}", timed(others.tuxmake_build, tree, kernel.config, folder)
 
 
 def main() -> None:
