@@ -95,11 +95,26 @@ static void on_page(void *data, struct page *page, unsigned int order, gfp_t gfp
 		page_hook(order);
 }
 
-static void on_reclaim(void *data, int order, gfp_t gfp)
+static void __maybe_unused on_reclaim(void *data, gfp_t gfp, int order, struct mem_cgroup *memcg)
 {
 	if (READ_ONCE(watching) && reclaim_hook)
 		reclaim_hook();
 }
+
+static void __maybe_unused on_reclaim_without_memcg(void *data, int order, gfp_t gfp)
+{
+	on_reclaim(data, gfp, order, NULL);
+}
+
+/* In 6.12 the tracepoint tells no memcg, in 7.2 it does: the type of its check says which. */
+static void __maybe_unused tells_no_memcg(void (*probe)(void *data, int order, gfp_t gfp))
+{
+}
+
+#define CHECK_RECLAIM check_trace_callback_type_mm_vmscan_direct_reclaim_begin
+#define ON_RECLAIM \
+	__builtin_choose_expr(__same_type(CHECK_RECLAIM, tells_no_memcg), \
+			      on_reclaim_without_memcg, on_reclaim)
 
 static struct pp_probe probes[] = {
 	{ "percpu_create_chunk", on_create },
@@ -107,7 +122,7 @@ static struct pp_probe probes[] = {
 	{ "percpu_alloc_percpu", on_alloc },
 	{ "percpu_alloc_percpu_fail", on_fail },
 	{ "mm_page_alloc", on_page },
-	{ "mm_vmscan_direct_reclaim_begin", on_reclaim },
+	{ "mm_vmscan_direct_reclaim_begin", ON_RECLAIM },
 };
 
 static void check_prototypes(void)
@@ -117,7 +132,7 @@ static void check_prototypes(void)
 	check_trace_callback_type_percpu_alloc_percpu(on_alloc);
 	check_trace_callback_type_percpu_alloc_percpu_fail(on_fail);
 	check_trace_callback_type_mm_page_alloc(on_page);
-	check_trace_callback_type_mm_vmscan_direct_reclaim_begin(on_reclaim);
+	CHECK_RECLAIM(ON_RECLAIM);
 }
 
 /* Without a probe on each of the tracepoints the witness tracepoints_found will be missing. */
