@@ -36,8 +36,10 @@ _END_MARK = b"---[ end "
 _LAST_STACK = b"stack backtrace:"
 _TASK_END = b" </TASK>"
 MARKS = (_END_MARK, b"=" * 20, _LAST_STACK, _TASK_END)
-"""Every line at which a report may end has one of these in it. A set of
-them is a number, with a bit for each."""
+"""Every line at which a report may end has one of these in it.
+
+A set of them is a number, with a bit for each.
+"""
 _AT_END_MARK, _AT_BANNER, _AT_LAST_STACK, _AT_TASK_END = (1 << bit for bit in range(len(MARKS)))
 _AT = {
     End.TRACE_MARK: _AT_END_MARK,

@@ -22,7 +22,7 @@ def place(image: Path, memory: GuestMemory) -> int:
 
     That is the image without segments and symbols, but with the note that says where it is entered. What
     QEMU itself loads it writes anew at each reset, and so whenever a state is loaded; it then drops what it
-    translated of the kernel's code, function by function, and empties the CPUs' jump caches for each
+    translated of the kernel's code, block by block, and empties the CPUs' jump caches for each
     (accel/tcg/tb-maint.c, tb_jmp_cache_inval_tb()): some 50 ms. `InfraError` if it is no kernel, or the
     memory has no room for it.
     """
