@@ -175,12 +175,18 @@ static void on_scan(gfp_t gfp)
 	}
 }
 
+static bool percpu_has_grown(void)
+{
+	return atomic_read(&pp_watch.chunks_created) && atomic_read(&pp_watch.pages_populated);
+}
+
 static void call_in_slow_path(enum place where, unsigned int enough)
 {
 	place = where;
 	for (; outer_calls < batch.size && !done && scans[where] < enough; outer_calls++) {
 		outer_failures += pp_batch_fill(&batch, PP_KERNEL, 1, AREA_SIZE, __GFP_NOWARN);
-		if (pp_sabotage)
+		/* Not before: one scan is enough, and percpu may begin with populated pages. */
+		if (pp_sabotage && percpu_has_grown())
 			stand_in_call(PP_KERNEL);
 	}
 }
