@@ -124,5 +124,5 @@ def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
         "usage_change": model.change,
         "registered_use": model.uses.get("registered", ()),
         "scenario": tuple(model.scenario),
-        "stack": tuple(model.stack),
+        "stack": model.stack,
     }

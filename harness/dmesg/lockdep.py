@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.dmesg import stack
 from harness.dmesg.names import function_name, lock_name, rotate
+from harness.dmesg.stack import Trace
 from harness.words import Event
 
 _CLASS = re.compile(
@@ -92,7 +93,7 @@ class Link:
 
     depth: int
     lock: LockClass
-    trace: tuple[str, ...] = ()
+    trace: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -115,9 +116,9 @@ class LockdepModel:
     near: list[LockClass] = field(default_factory=list)
     far: list[LockClass] = field(default_factory=list)
     change: tuple[str, str] | None = None
-    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    uses: dict[str, Sequence[str]] = field(default_factory=dict)
     scenario: list[str] = field(default_factory=list)
-    stack: list[str] = field(default_factory=list)
+    stack: Sequence[str] = ()
     nest: str | None = None
     comm: str | None = None
     pid: int | None = None
@@ -165,12 +166,12 @@ class LockdepEvent(Event):
     chain: tuple[Link, ...] = ()
     safe: str | None = None
     unsafe: str | None = None
-    safe_use: tuple[str, ...] = ()
-    unsafe_use: tuple[str, ...] = ()
+    safe_use: Sequence[str] = ()
+    unsafe_use: Sequence[str] = ()
     usage_change: tuple[str, str] | None = None
-    registered_use: tuple[str, ...] = ()
+    registered_use: Sequence[str] = ()
     scenario: tuple[str, ...] = ()
-    stack: tuple[str, ...] = ()
+    stack: Sequence[str] = ()
 
 
 def classes_in(text: str) -> list[Holder]:
@@ -236,6 +237,7 @@ class _Reading:
     def read(self) -> LockdepModel:
         """Go through the lines below the headline, without looking closely at frames of call traces."""
         lines, at, first = self._lines, 0, 1
+        stacks: list[str] = []
         while at < len(self._text):
             last, end = self._find(_LAST_STACK, at)
             for here in range(first, end):
@@ -244,7 +246,8 @@ class _Reading:
                     self._line(line, here)
             self._end_link(end)
             at, first = self._find(_MORE, last)
-            self.model.stack += stack.frames_of(lines[end:first], sure=True)
+            stacks += lines[end:first]
+        self.model.stack = Trace(stacks, sure=True)
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
         return self.model
@@ -260,7 +263,8 @@ class _Reading:
         for use in _USE.finditer(self._text):
             end = self._text.find("\n\n", use.end())
             end = end if end >= 0 else len(self._text)
-            self.model.uses[use["sort"] or "registered"] = tuple(stack.frames(self._text, use.end(), end))
+            lines = self._text[use.end() : end].split("\n")
+            self.model.uses[use["sort"] or "registered"] = Trace(lines[1:])
 
     def _line(self, text: str, at: int) -> None:
         section = "" if _CLASS_SIGN in text else self._opened(text)
@@ -298,7 +302,7 @@ class _Reading:
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
         elif self._section == "released" and model.acquiring is not None:
-            function = next(iter(stack.frames_of([text])), None)
+            function = next(iter(Trace([text])), None)
             model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
             model.held.extend(classes_in(text))
@@ -336,7 +340,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = tuple(stack.frames_of(self._lines[self._link_at + 1 : end]))
+            trace = Trace(self._lines[self._link_at + 1 : end])
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

@@ -222,7 +222,8 @@ def _headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
 
 
 _BORROWS, _PART, _HEADLINE = (1 << bit for bit in range(len(MARKS), len(MARKS) + 3))
-_MORE_THAN_MARKS = _BORROWS | _PART | _HEADLINE
+_BEGINS_ANYWHERE = _BORROWS | _HEADLINE
+_MORE_THAN_MARKS = _BEGINS_ANYWHERE | _PART
 _TELLING = [
     *(_PART if word in _PARTS else _HEADLINE for word in range(_PLAIN_WORDS)),
     _BORROWS,
@@ -276,26 +277,32 @@ class _Desk:
         texts, callers = read_lines(text)
         count = len(texts)
         lines = Lines(texts, whole.split(b"\n"), list(range(number, number + count)))
-        marked = iter(_marked_lines(block, hits, origin))
-        mark, telling = next(marked, (count, 0))
+        marked = _marked_lines(block, hits, origin)
+        here = 0
         for caller, start, end in _runs(callers):
-            while mark < end:
-                if telling & (_MORE_THAN_MARKS | self._marks(caller)):
-                    if start < mark:
-                        self._plain(caller, lines, start, mark)
+            while start < end:
+                matters = self._matters(caller)
+                mark, telling = end, 0
+                while here < len(marked) and marked[here][0] < end:
+                    if marked[here][1] & matters:
+                        mark, telling = marked[here]
+                        break
+                    here += 1
+                if start < mark and (to := self._plain(caller, lines, start, mark)) < mark:
+                    start, here = to, bisect_left(marked, (to,))
+                    continue
+                if telling:
                     take = self._telling if self._tells(telling, caller) else self._marked
                     take(caller, lines, mark)
-                    start = mark + 1
-                mark, telling = next(marked, (count, 0))
-            if start < end:
-                self._plain(caller, lines, start, end)
+                    here += 1
+                start = mark + 1
         self._give_up_stale(number + count)
         return count
 
-    def _marks(self, caller: bytes | None) -> int:
-        """Give the marks at which the report may end that this caller's lines are part of."""
+    def _matters(self, caller: bytes | None) -> int:
+        """Give what must be told of a line of this caller, as it is now, so that the line is looked at."""
         report = self._open.get(self._owner(caller))
-        return 0 if report is None else report.marks
+        return _MORE_THAN_MARKS if report is None else _BEGINS_ANYWHERE | report.marks
 
     def _tells(self, telling: int, caller: bytes | None) -> bool:
         """Tell whether a line of this caller may begin something."""
@@ -331,10 +338,9 @@ class _Desk:
         number = lines.numbers[at]
         report = self._live(caller, number)
         if report is not None:
-            if report.repeat(rule, match, lines, at):
-                return
-            if report.absorbs(rule, match.string):
-                if report.absorb(lines, at):
+            if report.repeats(rule, match) or report.absorbs(rule, match.string):
+                report.absorb(lines, at)
+                if report.over:
                     self._finish(caller)
                 return
             self._finish(caller, interrupted=rule.kind is Kind.PANIC)
@@ -345,18 +351,29 @@ class _Desk:
         headline = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
         self._open[caller] = Report(rule, match, read_time(raw), preface, headline, number)
 
-    def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> None:
-        """Take lines of one stream with none of the words."""
+    def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> int:
+        """Take lines of one stream that begin nothing while its report is open.
+
+        Gives the line from which on none was taken, as the report ended before it: parts of a report may
+        begin one there.
+        """
         preface = self._preface.get(caller)
         if preface is not None:
-            preface.take(lines, start, end)
+            to = min(start + _PREFACE + 1 - len(preface.numbers), end)
+            preface.take(lines, start, to)
             if len(preface.numbers) > _PREFACE:
                 del self._preface[caller]
-            return
+            return to
         owner = self._owner(caller)
+        if owner not in self._open:
+            return end
         report = self._live(owner, lines.numbers[start])
-        if report is not None and report.add(lines, start, end):
+        if report is None:
+            return start + 1
+        to = report.add(lines, start, end)
+        if report.over:
             self._finish(owner)
+        return to
 
     def _marked(self, caller: bytes | None, lines: Lines, at: int) -> None:
         """Take a line with a word that is no headline."""
@@ -367,8 +384,10 @@ class _Desk:
             self._borrow(caller, lines.numbers[at])
         owner = self._owner(caller)
         report = self._live(owner, lines.numbers[at])
-        if report is not None and report.add_marked(lines, at):
-            self._finish(owner)
+        if report is not None:
+            report.add_marked(lines, at)
+            if report.over:
+                self._finish(owner)
 
     def _owner(self, caller: bytes | None) -> bytes | None:
         """Say whose report the lines of a stream are part of."""

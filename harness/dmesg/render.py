@@ -7,7 +7,7 @@ import dataclasses
 import enum
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.words import Event
@@ -56,7 +56,7 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, tuple | list):
+    if isinstance(value, Sequence):
         return [item if type(item) is str else _plain(item) for item in value]
     names, values = _fields(sort)
     return {

@@ -91,6 +91,8 @@ class Report:
     marked: bool = False
     """Its own end mark was seen."""
     cut: bool = False
+    over: bool = False
+    """No line after the last that it was given can be its own."""
     panicked: bool = False
     """It goes on below the headline of the panic that it caused."""
     _repeats: int = 1
@@ -123,8 +125,8 @@ class Report:
             return True
         return self.rule.absorbs is not None and self.rule.absorbs.match(text) is not None
 
-    def repeat(self, rule: Rule, match: re.Match[str], lines: Lines, at: int) -> bool:
-        """Take a headline that says the one before it again, and tell whether it does.
+    def repeats(self, rule: Rule, match: re.Match[str]) -> bool:
+        """Tell whether a headline says the one before it again; then it is the report's.
 
         Symbolisers print a line for each function that was inlined, outwards: the last names the one that
         stands in a report without symbols.
@@ -133,17 +135,16 @@ class Report:
             return False
         self.match = match
         self._repeats += 1
-        self.absorb(lines, at)
         return True
 
     def _has_frames(self) -> bool:
         return any(stack.is_frame(text.decode("utf-8", "replace")) for text in self.lines.texts)
 
-    def absorb(self, lines: Lines, at: int) -> bool:
-        """Take a headline that belongs to this report; True when it is the report's last line."""
+    def absorb(self, lines: Lines, at: int) -> None:
+        """Take a headline that belongs to this report, and may be its last line."""
         self.last_number = lines.numbers[at]
         self._keep(lines, at, at + 1)
-        return self.cut or self.rule.kind is Kind.OOM_KILL
+        self.over = self.cut or self.rule.kind is Kind.OOM_KILL
 
     @property
     def marks(self) -> int:
@@ -152,16 +153,17 @@ class Report:
             return _AT_TASK_END if self._in_stack else _AT_LAST_STACK
         return _AT.get(self.rule.end, 0)
 
-    def add_marked(self, lines: Lines, at: int) -> bool:
-        """Take a line with one of the `MARKS`; True when the report ended with it."""
+    def add_marked(self, lines: Lines, at: int) -> None:
+        """Take a line with one of the `MARKS`, at which it may end."""
         if not self._may_end(lines.texts[at]):
-            return self.add(lines, at, at + 1)
+            self.add(lines, at, at + 1)
+            return
         self.absorb(lines, at)
         if self._is_lockdep and not self._in_stack:
             self._in_stack = True
         else:
             self.marked = self._kept > 2 or lines.texts[at].startswith(_END_MARK)
-        return self.cut or self.marked
+        self.over = self.cut or self.marked
 
     def _may_end(self, text: bytes) -> bool:
         end = self.rule.end
@@ -173,27 +175,25 @@ class Report:
             return True
         return end in (End.BANNER, End.MARK_OR_BANNER) and _BANNER.match(text) is not None
 
-    def add(self, lines: Lines, start: int, end: int) -> bool:
-        """Take lines of the same stream, none of them a headline; True when the report ended among them.
+    def add(self, lines: Lines, start: int, end: int) -> int:
+        """Take lines of the same stream, none of them a headline, and give the end of those that were taken.
 
         How lines are divided among calls makes no difference.
         """
         if self.rule.end is End.LINE:
-            return True
-        self.last_number = lines.numbers[end - 1]
+            self.over = True
+            return start + 1
         at = start
-        while at < end:
+        while at < end and not self.over:
             to = at if self._kept < len(self.lines.texts) else self._leap(lines.texts, at, end)
             if to > at:
                 self._keep(lines, at, to)
                 at = to
-            elif self._take_one(lines, at):
-                return True
             else:
+                self._take_one(lines, at)
                 at += 1
-            if self.cut:
-                return True
-        return False
+        self.last_number = lines.numbers[at - 1]
+        return at
 
     def _leap(self, texts: list[bytes], at: int, end: int) -> int:
         """Give the end of lines that all belong to the report, without a look at each of them.
@@ -210,19 +210,19 @@ class Report:
                 to -= 1
         return at
 
-    def _take_one(self, lines: Lines, at: int) -> bool:
-        """Take a line, which may be a foreign one; True when there were too many of those."""
+    def _take_one(self, lines: Lines, at: int) -> None:
+        """Take a line, which may be a foreign one."""
         text = lines.texts[at]
         if text and is_part(text):
             self._keep(lines, at, at + 1)
-            return False
+            return
         self.lines.take(lines, at, at + 1)
         if text:
             self._strikes += 1
             self._blank = 0
         else:
             self._blank += 1
-        return self._strikes > self._patience or self._blank > _MAX_BLANK
+        self.over = self._strikes > self._patience or self._blank > _MAX_BLANK
 
     @property
     def _patience(self) -> int:
@@ -244,7 +244,7 @@ class Report:
         raw = self.lines.raw
         self._size += sum(map(len, raw[self._measured :])) + self._kept - self._measured
         while self._size > MAX_REPORT:
-            self.cut = True
+            self.cut = self.over = True
             self._kept -= 1
             self._size -= len(raw[self._kept]) + 1
         self._measured = self._kept
