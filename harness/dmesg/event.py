@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from harness.dmesg import stack
+from harness.dmesg.late import Late
 from harness.dmesg.lockdep import LockClass, LockdepEvent, LockdepModel
 from harness.dmesg.names import fingerprint
 from harness.dmesg.report import Report
@@ -103,19 +105,23 @@ def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str
     return cpu, pid, comm
 
 
-def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
+def _classes(model: LockdepModel) -> Iterable[LockClass]:
     holders = [holder for holder in (model.acquiring, model.holding, *model.held) if holder]
     named = [holder.lock for holder in holders] + [link.lock for link in model.chain] + model.near + model.far
     classes: dict[str, LockClass] = {}
     for lock in (*named, model.safe, model.unsafe):
         if lock is not None:
             classes.setdefault(lock.name, lock)
+    return classes.values()
+
+
+def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
     safe, unsafe = model.safe, model.unsafe
     if findings.subtype == "irq_inversion" and model.acquiring is not None:
         safe, unsafe = safe or model.acquiring.lock, unsafe or model.acquiring.lock
     return {
-        "classes": tuple(classes.values()),
-        "holders": tuple(model.held),
+        "classes": Late(functools.partial(_classes, model)),
+        "holders": model.held,
         "chain": tuple(model.chain),
         "safe": safe.name if safe else None,
         "unsafe": unsafe.name if unsafe else None,
@@ -123,6 +129,6 @@ def _lockdep_fields(findings: Findings, model: LockdepModel) -> dict[str, Any]:
         "unsafe_use": model.uses.get("unsafe", ()),
         "usage_change": model.change,
         "registered_use": model.uses.get("registered", ()),
-        "scenario": tuple(model.scenario),
+        "scenario": model.scenario,
         "stack": model.stack,
     }

@@ -23,8 +23,8 @@ _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])?"
 )
 
-_TIME = rb"\[[ ]*+\d{1,10}\.\d{6}\]"
-_CALLER = rb"\[[ ]*+[TC]\d{1,10}\]"
+_TIME = rb"\[[ ]*+\d{1,10}+\.\d{6}+\]"
+_CALLER = rb"\[[ ]*+[TC]\d{1,10}+\]"
 _STAMP = rb"""
   (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:[ ]<[ \d.+]{1,24}>)?\]
       (?:\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
@@ -65,7 +65,7 @@ _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
-_USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10})\])?(?:[ ]|(?=\n|\Z))" % _TIME)
+_USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 _PHONED = re.compile(rb"\] c\d")
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from harness.dmesg import stack
+from harness.dmesg.late import Late
 from harness.dmesg.names import function_name, lock_name, rotate
-from harness.dmesg.stack import Trace
 from harness.words import Event
 
 _CLASS = re.compile(
@@ -29,6 +30,8 @@ _TASK = re.compile(r"^(?P<comm>\S.{0,31}?)/(?P<pid>\d+)(?: \[HC| is | just | tak
 _DEPENDENCY = re.compile(r"\s*-> \(.*\{$")
 _LAST_STACK = "\nstack backtrace:"
 _MORE = "\nother info that might help"
+_DEPENDENCIES = "dependencies between"
+"""What follows the held locks in reports of interrupts."""
 _ACQUIRING = (
     "is trying to acquire lock",
     "is trying to lock",
@@ -108,7 +111,7 @@ class LockdepModel:
 
     acquiring: Holder | None = None
     holding: Holder | None = None
-    held: list[Holder] = field(default_factory=list)
+    held: Sequence[Holder] = ()
     chain: list[Link] = field(default_factory=list)
     safe: LockClass | None = None
     unsafe: LockClass | None = None
@@ -117,7 +120,7 @@ class LockdepModel:
     far: list[LockClass] = field(default_factory=list)
     change: tuple[str, str] | None = None
     uses: dict[str, Sequence[str]] = field(default_factory=dict)
-    scenario: list[str] = field(default_factory=list)
+    scenario: Sequence[str] = ()
     stack: Sequence[str] = ()
     nest: str | None = None
     comm: str | None = None
@@ -161,8 +164,8 @@ class LockdepEvent(Event):
     `inconsistent_state` the one of the earlier usage.
     """
 
-    classes: tuple[LockClass, ...] = ()
-    holders: tuple[Holder, ...] = ()
+    classes: Sequence[LockClass] = ()
+    holders: Sequence[Holder] = ()
     chain: tuple[Link, ...] = ()
     safe: str | None = None
     unsafe: str | None = None
@@ -170,7 +173,7 @@ class LockdepEvent(Event):
     unsafe_use: Sequence[str] = ()
     usage_change: tuple[str, str] | None = None
     registered_use: Sequence[str] = ()
-    scenario: tuple[str, ...] = ()
+    scenario: Sequence[str] = ()
     stack: Sequence[str] = ()
 
 
@@ -222,49 +225,79 @@ def _opened(line: str) -> str:
 class _Reading:
     """Where in the report the reader stands: the section that the last known sentence opened.
 
-    Lines are known by their indexes.
+    Read at once is what tells one report from another; what most reports say after that, and call traces, are
+    read when they are asked for. Lines are known by where they begin in the text.
     """
 
     def __init__(self, text: str) -> None:
-        self.model = LockdepModel()
+        self.model = LockdepModel(held=Late(self._all_held), scenario=Late(self._whole_scenario))
+        self.model.stack = Late(self._stack)
         self._text = text
-        self._lines = text.split("\n")
+        self._read_to = 0
+        self._whole = False
+        self._held: list[Holder] = []
+        self._scenario: list[str] = []
         self._section = ""
         self._link: tuple[int, LockClass] | None = None
         self._depth: int | None = None
         self._link_at = 0
 
     def read(self) -> LockdepModel:
-        """Go through the lines below the headline, without looking closely at frames of call traces."""
-        lines, at, first = self._lines, 0, 1
-        stacks: list[str] = []
-        while at < len(self._text):
-            last, end = self._find(_LAST_STACK, at)
-            for here in range(first, end):
-                line = lines[here]
-                if line and not _is_usual_frame(line):
-                    self._line(line, here)
-            self._end_link(end)
-            at, first = self._find(_MORE, last)
-            stacks += lines[end:first]
-        self.model.stack = Trace(stacks, sure=True)
+        """Go through the lines below the headline as far as needed."""
+        start = self._find("\n", 0)
+        self._read_to = min(self._find(_MORE, start), self._find(_LAST_STACK, start))
+        self._lines(start + 1, self._read_to)
+        if _DEPENDENCIES in self._text:
+            self._rest()
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
         return self.model
 
-    def _find(self, sentence: str, start: int) -> tuple[int, int]:
-        """Give the place in the text, and the index, of the next line that begins so; or the ends of both."""
+    def _rest(self) -> None:
+        if not self._whole:
+            self._whole = True
+            for start, end, _ in self._parts():
+                self._lines(start, end)
+
+    def _all_held(self) -> list[Holder]:
+        self._rest()
+        return self._held
+
+    def _whole_scenario(self) -> list[str]:
+        self._rest()
+        return self._scenario
+
+    def _stack(self) -> Iterator[str]:
+        for _, start, end in self._parts():
+            yield from stack.frames(self._text, start + 1, end, sure=True)
+
+    def _parts(self) -> Iterator[tuple[int, int, int]]:
+        """Give where lines begin that were not read, where the stack below them does, and where that ends."""
+        at = self._read_to
+        while at < len(self._text):
+            last = self._find(_LAST_STACK, at)
+            more = self._find(_MORE, last)
+            yield at + 1, last, more
+            at = more
+
+    def _find(self, sentence: str, start: int) -> int:
+        """Give the place before the next line that begins so, or the end of the text."""
         at = self._text.find(sentence, start)
-        if at < 0:
-            return len(self._text), len(self._lines)
-        return at, self._text.count("\n", 0, at) + 1
+        return at if at >= 0 else len(self._text)
+
+    def _lines(self, start: int, end: int) -> None:
+        """Read lines, without looking closely at frames of call traces."""
+        at = start
+        for line in self._text[start:end].split("\n"):
+            if line and not _is_usual_frame(line):
+                self._line(line, at)
+            at += len(line) + 1
+        self._end_link(end)
 
     def _uses(self) -> None:
         for use in _USE.finditer(self._text):
-            end = self._text.find("\n\n", use.end())
-            end = end if end >= 0 else len(self._text)
-            lines = self._text[use.end() : end].split("\n")
-            self.model.uses[use["sort"] or "registered"] = Trace(lines[1:])
+            end = self._find("\n\n", use.end())
+            self.model.uses[use["sort"] or "registered"] = stack.trace(self._text, use.end(), end)
 
     def _line(self, text: str, at: int) -> None:
         section = "" if _CLASS_SIGN in text else self._opened(text)
@@ -302,12 +335,12 @@ class _Reading:
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
         elif self._section == "released" and model.acquiring is not None:
-            function = next(iter(Trace([text])), None)
+            function = next(iter(stack.frames(f"\n{text}")), None)
             model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
         elif self._section == "held" and _HELD.match(text):
-            model.held.extend(classes_in(text))
+            self._held.extend(classes_in(text))
         elif self._section == "scenario":
-            model.scenario.append(text)
+            self._scenario.append(text)
 
     def _named(self, text: str) -> None:
         found = classes_in(text)
@@ -340,7 +373,7 @@ class _Reading:
     def _end_link(self, end: int) -> None:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
-            trace = Trace(self._lines[self._link_at + 1 : end])
+            trace = stack.trace(self._text, self._link_at, end)
             self.model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

@@ -12,9 +12,10 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, overload
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from harness.dmesg.late import Late
 from harness.dmesg.machinery import DISPATCHERS, INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
 
@@ -78,55 +79,22 @@ def has_frames(text: str, start: int = 0) -> bool:
     return any(not named.pointed for named, _, _ in _all_named(text, start))
 
 
-class Trace(Sequence[str]):
-    """The functions of a call trace, innermost first, which are read when they are first asked for.
-
-    With `sure`, those are left out that the unwinder marked with `?`. Equal to any sequence of the same.
-    """
-
-    __slots__ = ("_functions", "_lines", "_sure")
-
-    def __init__(self, lines: Sequence[str] = (), *, sure: bool = False) -> None:
-        self._lines = lines
-        self._sure = sure
-        self._functions: tuple[str, ...] | None = None if lines else ()
-
-    def _read(self) -> tuple[str, ...]:
-        if self._functions is None:
-            self._functions = tuple(_frames_of(self._lines, sure=self._sure))
-            self._lines = ()
-        return self._functions
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
-    def __getitem__(self, at: int | slice) -> str | tuple[str, ...]:
-        return self._read()[at]
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and self._read() == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(self._read())
-
-    def __repr__(self) -> str:
-        return repr(self._read())
-
-
 def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = False) -> list[str]:
-    """Give the functions of the call trace after the line at `start`, as `Trace` does."""
-    return _frames_of(text[start:end].split("\n")[1:], sure=sure)
+    """Give the functions of the call trace after the line at `start`, innermost first.
 
-
-def _frames_of(lines: Iterable[str], *, sure: bool) -> list[str]:
-    with_offset = (line if _OFFSET in line else _with_offset(line) for line in lines)
+    With `sure`, those are left out that the unwinder marked with `?`.
+    """
+    with_offset = (
+        line if _OFFSET in line else _with_offset(line) for line in text[start:end].split("\n")[1:]
+    )
     heads = [head for head, offset, _ in [line.partition(_OFFSET) for line in with_offset] if offset]
     found = [named for named in map(_named, heads) if named is not None]
     return [function for function, certain, pointed in found if not pointed and (certain or not sure)]
+
+
+def trace(text: str, start: int, end: int) -> Late[str]:
+    """Give the same when it is asked for."""
+    return Late(functools.partial(frames, text, start, end))
 
 
 def pointers(text: str) -> Iterator[tuple[str, int]]:
@@ -138,7 +106,7 @@ def pointers(text: str) -> Iterator[tuple[str, int]]:
 
 def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
     """Give all who are named after the line at `start`, whether a module is, and the place of the line."""
-    text = _whole_with_offset(text)
+    text = _with_offset(text)
     line = text.find("\n", start)
     while line >= 0 and (at := text.find(_OFFSET, line)) >= 0:
         line = text.rfind("\n", line, at)
@@ -154,13 +122,19 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
 
 def _with_offset(text: str) -> str:
     """Put offsets in the place of files and lines, which a symboliser has put in theirs."""
-    if ".c:" in text or ".h:" in text or ".S:" in text:
+    if any(_has_place(text, sign) for sign in (".c:", ".h:", ".S:")):
         return _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
     return text
 
 
-_whole_with_offset = functools.lru_cache(maxsize=2)(_with_offset)
-"""For the text of a report, which is asked for all sorts of things one after the other."""
+def _has_place(text: str, sign: str) -> bool:
+    """Tell whether a file's name that ends with `sign` stands in brackets, faster than an expression does."""
+    at = text.find(sign)
+    while at >= 0:
+        if text.startswith("(", text.rfind(" ", 0, at) + 1):
+            return True
+        at = text.find(sign, at + 1)
+    return False
 
 
 @functools.lru_cache(maxsize=1 << 14)
