@@ -25,7 +25,6 @@ _PROGRAM = "/bin/scan"
 _PROGRESS = "/run/scan.progress"
 _POLL = 2.0  # seconds between two looks at how far the guest is
 _SPARE = 90.0  # seconds for all but logging in and scanning
-_SABOTAGED_LUNS = 8
 
 #: The scan is in a NOIO scope, which is what the bug needs; and for the controls, that it is not.
 IN_SCOPE = "scanned_in_noio_scope"
@@ -62,16 +61,23 @@ class Scan(Workload):
     control_evidence: tuple[str, ...] = ("measured/devices_lost", "measured/scan_refused")
     on_demand: bool = True
     costly: bool = True
-    cold: bool = True
     # On a starved host the readers use up pages no faster than percpu's worker fills them.
     alone: bool = True
 
     def arguments(self, *, sabotage: bool) -> Parameters:
         """Return what the guest's program is told."""
         told = {"workload": self.name, "fabric": self.fabric, **self.parameters, "sabotage": int(sabotage)}
-        if sabotage:
-            told |= {"luns": min(int(self.parameters["luns"]), _SABOTAGED_LUNS), "width": 0}
-        return told
+        return told | {"width": 0} if sabotage else told
+
+    async def prepare(self, guest: GuestLike) -> None:
+        """Have the LUNs offered and the readers' cgroups made; each scan tells what was in the way of that."""
+        done = await guest.run([*self._command(sabotage=False), "prepare=1"], self.deadline)
+        if done.exit_code != 0:
+            said = done.stderr.decode(errors="replace").strip()
+            raise InfraError(f"the preparation of the scan ended with exit code {done.exit_code}: {said}")
+
+    def _command(self, *, sabotage: bool) -> list[str]:
+        return [_PROGRAM, *(f"{name}={value}" for name, value in self.arguments(sabotage=sabotage).items())]
 
     async def run(
         self,
@@ -82,7 +88,7 @@ class Scan(Workload):
         tell: Callable[[str], None] = silent,
     ) -> Observation:
         """Scan, and put together what the program and the module measured."""
-        argv = [_PROGRAM, *(f"{name}={value}" for name, value in self.arguments(sabotage=sabotage).items())]
+        argv = [*self._command(sabotage=sabotage), f"seed={seed}"]
         done = await _run_and_tell(guest, argv, int(self.parameters["patience"]) + _SPARE, tell)
         try:
             measured = parse_result(done.stdout, self.name)

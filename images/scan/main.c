@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One scan from the LUNs to the result. Arguments are NAME=VALUE, each a field of struct options. */
+/*
+ * Prepares a guest for scans, or does one scan in a guest that was prepared. Arguments are NAME=VALUE, each a
+ * field of struct options.
+ */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +32,7 @@ static const struct {
 	{ .name = "luns", .number = &options.luns },	   { .name = "width", .number = &options.width },
 	{ .name = "depth", .number = &options.depth },	   { .name = "patience", .number = &options.patience },
 	{ .name = "flusher", .flag = &options.flusher },   { .name = "sabotage", .flag = &options.sabotage },
+	{ .name = "prepare", .flag = &options.prepare },   { .name = "seed", .number = &options.seed },
 };
 
 static bool take(const char *argument)
@@ -43,7 +47,7 @@ static bool take(const char *argument)
 		if (arguments[i].text)
 			*arguments[i].text = value + 1;
 		else if (arguments[i].number)
-			*arguments[i].number = atoi(value + 1);
+			*arguments[i].number = strtoul(value + 1, NULL, 10);
 		else
 			*arguments[i].flag = atoi(value + 1);
 		return true;
@@ -84,16 +88,25 @@ static bool all_exported(const struct fabric *fabric)
 	return exported == options.luns;
 }
 
+/* What there is of the result then is the first part of that of each scan. */
+static int prepare(const struct fabric *fabric)
+{
+	int64_t began = now_ms();
+
+	if (!prepared_begin())
+		return 1;
+	if (fabric->setup(&options) && readers_prepare(&options))
+		counter("setup_ms", now_ms() - began);
+	return 0;
+}
+
 static void scan(const struct fabric *fabric)
 {
-	int64_t began = now_ms(), watched, scanned;
+	int64_t watched, scanned;
 	int found;
 	pid_t pid;
 
-	if (!fabric->setup(&options))
-		return;
-	counter("setup_ms", now_ms() - began);
-	if (!watch_start(fabric, &options))
+	if (!prepared_repeat() || !watch_start(fabric, &options))
 		return;
 	watched = now_ms();
 	if (!readers_start(&options))
@@ -128,6 +141,8 @@ int main(int argc, char *argv[])
 		if (!take(argv[i]))
 			return 2;
 	fabric = strcmp(options.fabric, debug_fabric.name) ? &iscsi_fabric : &debug_fabric;
+	if (options.prepare)
+		return prepare(fabric);
 	printf("workload %s\n", options.workload);
 	scan(fabric);
 	readers_stop();

@@ -23,25 +23,48 @@
 #define CGROUPS "/sys/fs/cgroup"
 #define MAX_READERS 256
 #define BLOCK_SIZE 4096
+#define DAWDLE_US 1000
 
 static pid_t readers[MAX_READERS];
 static int running;
 static int *seen;	/* disks so far, shared with the readers */
 
-/* Make /sys/fs/cgroup/rN/d/d/... and pass the io controller down to its last level; false on an obstacle. */
-static bool nest(char *path, size_t size, int number, int depth)
+/* The cgroup of a reader's that is nested `depth` deep: /sys/fs/cgroup/rN/d/d... */
+static const char *cgroup(int number, int depth)
 {
-	size_t used = snprintf(path, size, CGROUPS "/r%d", number);
+	static char path[4096];
+	size_t used = snprintf(path, sizeof(path), CGROUPS "/r%d", number);
 
-	if (!make_folder("%s", path))
-		return false;
-	while (--depth > 0) {
-		if (!write_to("+io", "%s/cgroup.subtree_control", path))
+	while (--depth > 0)
+		used += snprintf(path + used, sizeof(path) - used, "/d");
+	return path;
+}
+
+/* Make the cgroups of a reader and pass the io controller down to the last; false on an obstacle. */
+static bool nest(int number, int depth)
+{
+	for (int level = 1; level <= depth; level++) {
+		if (!make_folder("%s", cgroup(number, level)))
 			return false;
-		used += snprintf(path + used, size - used, "/d");
-		if (!make_folder("%s", path))
+		if (level < depth && !write_to("+io", "%s/cgroup.subtree_control", cgroup(number, level)))
 			return false;
 	}
+	return true;
+}
+
+bool readers_prepare(const struct options *o)
+{
+	if (!o->width)
+		return true;
+	if (o->width > MAX_READERS) {
+		obstacle("%d readers are more than %d", o->width, MAX_READERS);
+		return false;
+	}
+	if (!write_to("+io", CGROUPS "/cgroup.subtree_control"))
+		return false;
+	for (int number = 0; number < o->width; number++)
+		if (!nest(number, o->depth))
+			return false;
 	return true;
 }
 
@@ -66,7 +89,7 @@ static void wait_for_disk(int number)
 		syscall(SYS_futex, seen, FUTEX_WAIT, there, NULL, NULL, 0);
 }
 
-static void read_every_disk(void)
+static void read_every_disk(unsigned int seed)
 {
 	void *buffer = mmap(NULL, BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char name[32];
@@ -75,6 +98,7 @@ static void read_every_disk(void)
 		int fd;
 
 		wait_for_disk(disk);
+		usleep(rand_r(&seed) % DAWDLE_US);
 		disk_name(name, sizeof(name), disk);
 		/* devtmpfs is a little later than sysfs. */
 		while ((fd = open(name, O_RDONLY | O_DIRECT | O_CLOEXEC)) < 0)
@@ -87,20 +111,8 @@ static void read_every_disk(void)
 
 bool readers_start(const struct options *o)
 {
-	static char path[4096];
-
-	if (!o->width)
-		return true;
-	if (o->width > MAX_READERS) {
-		obstacle("%d readers are more than %d", o->width, MAX_READERS);
-		return false;
-	}
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (!write_to("+io", CGROUPS "/cgroup.subtree_control"))
-		return false;
 	for (running = 0; running < o->width; running++) {
-		if (!nest(path, sizeof(path), running, o->depth))
-			return false;
 		readers[running] = fork();
 		if (readers[running] < 0) {
 			obstacle("reader %d cannot be forked: %s", running, strerror(errno));
@@ -108,9 +120,9 @@ bool readers_start(const struct options *o)
 		}
 		if (!readers[running]) {
 			prctl(PR_SET_NAME, "reader");
-			if (!write_to("0", "%s/cgroup.procs", path))
+			if (!write_to("0", "%s/cgroup.procs", cgroup(running, o->depth)))
 				_exit(1);
-			read_every_disk();
+			read_every_disk((unsigned int)o->seed + running);
 		}
 	}
 	return true;

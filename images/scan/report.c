@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "scan.h"
 
 #define PROGRESS "/run/scan.progress"
+#define PREPARED "/run/scan.prepared"
+#define OBSTACLE "obstacle "
 
 static bool met_obstacle;
 
@@ -32,7 +36,7 @@ void obstacle(const char *format, ...)
 	for (char *at = text; *at; at++)
 		if (*at < ' ' || *at > '~')
 			*at = ' ';
-	printf("obstacle %s\n", text);
+	printf(OBSTACLE "%s\n", text);
 	met_obstacle = true;
 }
 
@@ -59,4 +63,32 @@ void progress(const char *phase, int done, int total)
 		return;
 	dprintf(fd, "%s %d %d\n", phase, done, total);
 	close(fd);
+}
+
+/* From here on, the result goes where the scans find it; false if there is no room for it. */
+bool prepared_begin(void)
+{
+	if (freopen(PREPARED, "w", stdout))
+		return true;
+	perror("scan: " PREPARED);
+	return false;
+}
+
+/* Repeat what was said when the guest was prepared; false if there was an obstacle. */
+bool prepared_repeat(void)
+{
+	FILE *file = fopen(PREPARED, "re");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		obstacle("the guest was not prepared for a scan");
+	while (file && getline(&line, &room, file) > 0) {
+		fputs(line, stdout);
+		met_obstacle |= !strncmp(line, OBSTACLE, strlen(OBSTACLE));
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return !met_obstacle;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scan: a SCSI scan in a guest, with readers that empty percpu's spare pages meanwhile.
+ * scan: a SCSI scan in a guest, with readers that empty percpu's spare pages meanwhile; and before it, what
+ * the guest needs for as many scans as there will be.
  *
  * It measures and judges nothing. Its standard output is a result in the form that harness/workload/result.py
  * describes; what keeps it from measuring is an `obstacle` there, and then the token is missing.
@@ -23,6 +24,8 @@ struct options {
 	int patience;		/* seconds that logging in and scanning may take together */
 	bool flusher;		/* the scanner of the debug fabric sets PR_SET_IO_FLUSHER */
 	bool sabotage;		/* delete two disks before they are counted: the positive control */
+	bool prepare;		/* make the LUNs and the readers' cgroups, and scan nothing */
+	int seed;		/* of how long each reader dawdles before it reads a disk */
 };
 
 /* What differs between the kinds of SCSI. Each function returns false when it has told an obstacle. */
@@ -50,6 +53,7 @@ int target_exported(void);
 #define TARGET_NAME "iqn.2003-01.org.linux-iscsi.guest:disks"
 
 /* readers.c */
+bool readers_prepare(const struct options *o);
 bool readers_start(const struct options *o);
 void readers_wake(int disks);
 void readers_stop(void);
@@ -71,6 +75,8 @@ bool hindered(void);
 void counter(const char *name, long value);
 void witness(const char *name, bool seen);
 void progress(const char *phase, int done, int total);
+bool prepared_begin(void);
+bool prepared_repeat(void);
 
 /* files.c; paths are printf formats where there are arguments to them. All but last_line() tell an obstacle. */
 bool write_to(const char *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -60,11 +60,9 @@ bool target_setup(const struct options *o)
 	if (!make_folder(FABRIC) || !make_folder(BACKSTORES) || !make_folder(FABRIC "/" TARGET_NAME) ||
 	    !make_folder(GROUP) || !set_access(o))
 		return false;
-	for (int i = 0; i < luns; i++) {
-		progress("setup", i, o->luns);
+	for (int i = 0; i < luns; i++)
 		if (!add_lun(i))
 			return false;
-	}
 	if (!is("no-portal", o) && !make_folder(GROUP "/np/" TARGET_ADDRESS ":%d", TARGET_PORT))
 		return false;
 	return is("no-target", o) || write_to("1", GROUP "/enable");

@@ -30,10 +30,11 @@ class FakeGuest:
     program: bytes
     module: bytes | None
     argv: list[str] = field(default_factory=list)
+    exit_code: int = 0
 
     async def run(self, argv, timeout):  # noqa: ASYNC109
         self.argv = list(argv)
-        return Completed(self.program)
+        return Completed(self.program, self.exit_code, b"no room")
 
     async def read(self, path):
         if path == "/sys/kernel/debug/percpu_probe/result" and self.module is not None:
@@ -52,6 +53,7 @@ async def test_a_scan_that_finds_all_passes(name):
     observation = await workload.run(guest)
     assert guest.argv[0] == "/bin/scan"
     assert {"luns=193", "width=32", "depth=16", "sabotage=0", f"workload={name}"} <= set(guest.argv)
+    assert "prepare=1" not in guest.argv
     assert judged(workload, observation).outcome is Outcome.PASS
     assert observation.tally == Tally(6, 6)
     disks = observation.series["disks"]
@@ -64,13 +66,29 @@ async def test_the_sabotaged_scan_is_caught_by_both_detectors(name):
     workload = workloads()[name]
     guest = recorded(f"{name}.sabotage")
     observation = await workload.run(guest, sabotage=True)
-    assert {"luns=8", "width=0", "sabotage=1"} <= set(guest.argv)
+    assert {"luns=193", "width=0", "sabotage=1"} <= set(guest.argv)
     judgement = judged(workload, observation)
     assert judgement.outcome is Outcome.FAIL
     assert judgement.evidence == workload.control_evidence
     assert judgement.reasons[0] == "only 6 of 8 devices were found"
     assert judgement.missing == ()
     assert observation.series["scanner_fails"]
+
+
+async def test_the_seed_goes_to_the_readers():
+    guest = recorded("iscsi-scan")
+    await workloads()["iscsi-scan"].run(guest, seed=0xFFFFFFFF)
+    assert "seed=4294967295" in guest.argv
+
+
+async def test_a_guest_is_prepared_with_the_parameters_of_the_scan():
+    workload = workloads()["iscsi-scan"].tuned({"luns": 24})
+    guest = FakeGuest(b"", None)
+    await workload.prepare(guest)
+    assert {"luns=24", "width=32", "depth=16", "prepare=1"} <= set(guest.argv)
+    guest.exit_code = 1
+    with pytest.raises(InfraError, match="the preparation of the scan ended with exit code 1: no room"):
+        await workload.prepare(guest)
 
 
 async def test_a_scan_outside_the_scope_proves_nothing_of_the_bug():
@@ -134,7 +152,7 @@ async def test_a_result_that_is_cut_is_no_result(program):
 async def test_it_tells_how_far_it_is(monkeypatch):
     monkeypatch.setattr(scan, "_POLL", 0.001)
     guest = recorded("iscsi-scan")
-    says = iter([None, b"setup 7 193\n", b"login 0 193\n", b"scan 24 193\n"])
+    says = iter([None, b"login 0 193\n", b"scan 24 193\n"])
     answer, told, done = guest.read, [], asyncio.Event()
 
     async def run(argv, timeout):  # noqa: ASYNC109
@@ -153,7 +171,7 @@ async def test_it_tells_how_far_it_is(monkeypatch):
     guest.run, guest.read = run, read
     observation = await workloads()["iscsi-scan"].run(guest, tell=told.append)
     assert observation.complete
-    assert told == ["setup, 7 of 193 devices", "login, 0 of 193 devices", "scan, 24 of 193 devices"]
+    assert told == ["login, 0 of 193 devices", "scan, 24 of 193 devices"]
 
 
 async def test_failures_over_time_are_told_as_so_many_so_far():
