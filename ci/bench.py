@@ -44,11 +44,15 @@ def run(cache: Path, out: Path, args: list[str]) -> dict[str, Any]:
     return results
 
 
-def trials(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return every trial once, controls among them; variants of equal source share theirs."""
+def cells(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the cells with trials of their own: variants of equal source share theirs."""
     shared = {variant["name"] for variant in results["variants"] if variant["same_as"]}
-    cells = [cell for cell in results["cells"] if cell["variant"] not in shared]
-    listed: list[dict[str, Any]] = [trial for cell in cells for trial in cell["trial_list"]]
+    return [cell for cell in results["cells"] if cell["variant"] not in shared]
+
+
+def trials(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every trial once, controls among them."""
+    listed: list[dict[str, Any]] = [trial for cell in cells(results) for trial in cell["trial_list"]]
     controls: list[dict[str, Any]] = results["controls"]
     return listed + controls
 
@@ -84,6 +88,15 @@ def boots(results: dict[str, Any], label: str) -> None:
             row(f"  trial end to end, {label}", whole, f"{ready / whole:5.2f} of it until ready")
 
 
+def insist(results: dict[str, Any]) -> None:
+    """End the benchmark where a cell was not as history says."""
+    wrong = [
+        f"{cell['variant']} x {cell['workload']}" for cell in results["cells"] if not cell["as_expected"]
+    ]
+    if wrong:
+        sys.exit(f"these figures are of a run that went wrong: {', '.join(wrong)}")
+
+
 def main() -> None:
     """Run cold and warm, and print."""
     args = sys.argv[1:]
@@ -105,8 +118,8 @@ def main() -> None:
             row(f"  {part}", seconds, f"{seconds / total_warm:5.2f}")
     guests = sum(trial["seconds"] for trial in trials(warm))
     row("  guests, added up", guests, f"{guests / total_warm:5.2f} at a time")
-    if not (cold["as_expected"] and warm["as_expected"]):
-        sys.exit("not every cell was as expected, so these figures are of a run that went wrong")
+    insist(cold)
+    insist(warm)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ all of them where they look as usual.
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 
@@ -61,6 +62,10 @@ def _nameless(source: bytes) -> bytes:
 _LINE = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+(?P<text>[^\n]*+)" % (_WRAPPING, _TAG, _STAMP, _TAG, _PHONE)
 """Wrapping after wrapping, the kernel's stamp, what belongs to it, and the text."""
 _A_LINE, _LINES, _STAMPS = map(_pattern, (_LINE, rb"\n" + _LINE, _STAMP))
+_CALLERS = ("task", "caller", "only", "from")
+"""Groups of a line, one of which says who printed it."""
+_FIELDS = operator.itemgetter(*(_LINES.groupindex[name] - 1 for name in ("text", *_CALLERS)))
+"""Takes the text and those from what `findall()` gives of a line."""
 _LATE_STAMP = _pattern(
     rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
 )
@@ -91,14 +96,11 @@ def read_line(raw: bytes) -> Line:
     assert line is not None  # the text may be anything
     time, micros = line["time"], line["micros"]
     seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None
-    return Line(line["text"].rstrip(), seconds, _caller(line))
+    return Line(line["text"].rstrip(), seconds, _caller(*line.group(*_CALLERS)))
 
 
-def _caller(line: re.Match[bytes]) -> bytes | None:
-    if task := line["task"]:
-        return b"T" + task
-    caller: bytes | None = line["caller"] or line["only"] or line["from"]
-    return caller
+def _caller(task: bytes, *printed: bytes) -> bytes | None:
+    return b"T" + task if task else next(filter(None, printed), None)
 
 
 def read_time(raw: bytes) -> float | None:
@@ -171,8 +173,8 @@ def _others(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
 
 
 def _any_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
-    lines = list(_LINES.finditer(block))
-    return [line["text"].rstrip() for line in lines], list(map(_caller, lines))
+    lines = list(map(_FIELDS, _LINES.findall(block)))
+    return [text.rstrip() for text, *_ in lines], [_caller(*callers) for _, *callers in lines]
 
 
 def _clean(block: bytes) -> bytes:

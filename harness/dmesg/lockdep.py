@@ -211,10 +211,6 @@ def _joined(pieces: re.Match[str]) -> str:
     return f"{pieces['index'] or chr(10)} ({pieces['name']}){pieces['usage']}{pieces['end']} "
 
 
-def _is_usual_frame(line: str) -> bool:
-    return line[0] in " \t" and "+0x" in line and "(" not in line and ":" not in line
-
-
 @functools.lru_cache(maxsize=1 << 10)
 def _opened(line: str) -> str:
     """Name the section that a sentence opens, or nothing: the sentences are the same in all reports."""
@@ -289,7 +285,8 @@ class _Reading:
         """Read lines, without looking closely at frames of call traces."""
         at = start
         for line in self._text[start:end].split("\n"):
-            if line and not _is_usual_frame(line):
+            usual_frame = line[:1] in (" ", "\t") and "+0x" in line and "(" not in line and ":" not in line
+            if line and not usual_frame:
                 self._line(line, at)
             at += len(line) + 1
         self._end_link(end)
