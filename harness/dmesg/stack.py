@@ -85,7 +85,7 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
     With `sure`, those are left out that the unwinder marked with `?`.
     """
     with_offset = (
-        line if _OFFSET in line else _with_offset(line) for line in text[start:end].split("\n")[1:]
+        line if _OFFSET in line else _PLACE.sub(_offset, line) for line in text[start:end].split("\n")[1:]
     )
     heads = [head for head, offset, _ in [line.partition(_OFFSET) for line in with_offset] if offset]
     found = [named for named in map(_named, heads) if named is not None]
@@ -121,20 +121,20 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
 
 
 def _with_offset(text: str) -> str:
-    """Put offsets in the place of files and lines, which a symboliser has put in theirs."""
-    if any(_has_place(text, sign) for sign in (".c:", ".h:", ".S:")):
-        return _PLACE.sub(lambda place: "+0x0/0x".ljust(len(place[0]), "0"), text)
+    """Put offsets in the place of files and lines, which a symboliser has put in theirs.
+
+    It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them.
+    """
+    at = text.find(".c:")
+    while at >= 0:
+        if text.startswith("(", text.rfind(" ", 0, at) + 1):
+            return _PLACE.sub(_offset, text)
+        at = text.find(".c:", at + 1)
     return text
 
 
-def _has_place(text: str, sign: str) -> bool:
-    """Tell whether a file's name that ends with `sign` stands in brackets, faster than an expression does."""
-    at = text.find(sign)
-    while at >= 0:
-        if text.startswith("(", text.rfind(" ", 0, at) + 1):
-            return True
-        at = text.find(sign, at + 1)
-    return False
+def _offset(place: re.Match[str]) -> str:
+    return "+0x0/0x".ljust(len(place[0]), "0")
 
 
 @functools.lru_cache(maxsize=1 << 14)

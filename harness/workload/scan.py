@@ -70,7 +70,7 @@ class Scan(Workload):
         return told | {"width": 0} if sabotage else told
 
     async def prepare(self, guest: GuestLike) -> None:
-        """Have the LUNs offered and the readers' cgroups made; each scan tells what was in the way of that."""
+        """Have the LUNs offered and the readers' cgroups made; each scan tells what hindered that."""
         done = await guest.run([*self._command(sabotage=False), "prepare=1"], self.deadline)
         if done.exit_code != 0:
             said = done.stderr.decode(errors="replace").strip()
