@@ -58,6 +58,36 @@ def test_untouched_memory_costs_nothing(memory: GuestMemory, guest: mmap.mmap) -
     assert os.fstat(memory.fd).st_blocks * 512 < SIZE // 4
 
 
+def test_a_state_takes_no_more_memory_than_what_is_different(memory: GuestMemory, guest: mmap.mmap) -> None:
+    guest[: SIZE // 2] = os.urandom(SIZE // 2)
+    memory.save("a")
+    before = psutil.Process().memory_info().rss
+    for number, name in enumerate("bcdefgh"):
+        guest[number * PAGE] ^= 1
+        memory.save(name)
+    assert psutil.Process().memory_info().rss - before < SIZE // 4
+
+
+def test_states_outlive_those_that_they_were_saved_after(memory: GuestMemory, guest: mmap.mmap) -> None:
+    content = os.urandom(1 << 20)
+    guest[: 1 << 20] = content
+    memory.save("a")
+    guest[0] ^= 1
+    memory.save("b")
+    guest[1] ^= 1
+    memory.save("c")
+    memory.drop("a")
+    memory.drop("b")
+    guest[: 1 << 20] = bytes(1 << 20)
+    memory.load("c")
+    assert guest[: 1 << 20] == bytes([content[0] ^ 1, content[1] ^ 1]) + content[2:]
+    memory.drop("c")
+    memory.save("d")
+    guest[0] ^= 1
+    memory.load("d")
+    assert guest[0] == content[0] ^ 1
+
+
 def test_what_was_dropped_or_never_kept_is_an_infra_error(memory: GuestMemory) -> None:
     memory.save("a")
     memory.drop("a")
