@@ -226,8 +226,7 @@ class _Reading:
     """
 
     def __init__(self, text: str) -> None:
-        self.model = LockdepModel(held=Late(self._all_held), scenario=Late(self._whole_scenario))
-        self.model.stack = Late(self._stack)
+        self._model = LockdepModel()
         self._text = text
         self._read_to = 0
         self._whole = False
@@ -247,20 +246,25 @@ class _Reading:
             self._rest()
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
-        return self.model
+        model, self._model = self._model, LockdepModel()  # else the two would hold each other
+        model.held = Late(self._all_held)
+        model.scenario = Late(self._whole_scenario)
+        model.stack = Late(self._stack)
+        return model
 
     def _rest(self) -> None:
-        if not self._whole:
-            self._whole = True
-            for start, end, _ in self._parts():
-                self._lines(start, end)
+        for start, end, _ in self._parts():
+            self._lines(start, end)
+        self._whole = True
 
     def _all_held(self) -> list[Holder]:
-        self._rest()
+        if not self._whole:
+            self._rest()
         return self._held
 
     def _whole_scenario(self) -> list[str]:
-        self._rest()
+        if not self._whole:
+            self._rest()
         return self._scenario
 
     def _stack(self) -> Iterator[str]:
@@ -294,7 +298,7 @@ class _Reading:
     def _uses(self) -> None:
         for use in _USE.finditer(self._text):
             end = self._find("\n\n", use.end())
-            self.model.uses[use["sort"] or "registered"] = stack.trace(self._text, use.end(), end)
+            self._model.uses[use["sort"] or "registered"] = stack.trace(self._text, use.end(), end)
 
     def _line(self, text: str, at: int) -> None:
         section = "" if _CLASS_SIGN in text else self._opened(text)
@@ -309,14 +313,14 @@ class _Reading:
     def _opened(self, text: str) -> str:
         """Name the section that a sentence opens, or nothing."""
         task = _TASK.match(text) if "/" in text and "+0x" not in text else None
-        if task and self.model.pid is None:
-            self.model.comm, self.model.pid = task["comm"], int(task["pid"][:10])
+        if task and self._model.pid is None:
+            self._model.comm, self._model.pid = task["comm"], int(task["pid"][:10])
         if task and any(map(text.__contains__, _ACQUIRING)):
             return "acquiring"
         return "" if text.startswith(_NEVER_OPENING) else _opened(text)
 
     def _content(self, text: str, at: int) -> None:
-        model = self.model
+        model = self._model
         if "trying to " in text and (released := _RELEASED.search(text)):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
             self._section = "released"
@@ -343,7 +347,7 @@ class _Reading:
         found = classes_in(text)
         if not found:
             return
-        model = self.model
+        model = self._model
         if self._section == "acquiring":
             model.acquiring = found[0]
         elif self._section == "holding":
@@ -371,6 +375,6 @@ class _Reading:
         """Close the chain's link that is being read, if any: its trace ends here."""
         if self._link is not None:
             trace = stack.trace(self._text, self._link_at, end)
-            self.model.chain.append(Link(self._link[0], self._link[1], trace))
+            self._model.chain.append(Link(self._link[0], self._link[1], trace))
         self._link = None
         self._depth = None

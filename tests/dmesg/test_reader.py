@@ -190,6 +190,18 @@ def test_a_silent_caller_gives_its_report_up() -> None:
     assert reader.close() == []
 
 
+@pytest.mark.parametrize("foreign", [0, 10, 39, 60])
+@pytest.mark.parametrize("width", [1, 80])
+def test_a_part_begins_a_report_when_the_one_before_is_over(foreign: int, width: int) -> None:
+    headless = b"\n".join(_lines(CIRCULAR[CIRCULAR.index(b"possible circular") :])[1:])
+    warning = b"WARNING: CPU: 0 PID: 1 at mm/x.c:1 foo+0x1/0x2\nModules linked in:\n"
+    log = warning + b"usb 1-1: new device".ljust(width) * foreign + b"\n" * 60 + headless
+    assert [(event.kind, event.subtype, event.truncated) for event in parse(log)] == [
+        (Kind.WARNING, "", True),
+        (Kind.LOCKDEP, "circular", True),
+    ]
+
+
 def _lines(log: bytes) -> list[bytes]:
     """Give the lines without stamps."""
     return [re.sub(rb"^\[ *[\d.]+\]\[ *T\d+\] ?", b"", line) for line in log.split(b"\n")]
