@@ -45,8 +45,10 @@ class Others:
         self.run([self._bin / "pip", "install", "--quiet", "virtme-ng", "tuxmake"])
         self.versions = [self.run([self._bin / name, "--version"]).strip() for name in ("vng", "tuxmake")]
 
-    def run(self, command: list[str | Path], where: Path | None = None) -> str:
-        """Run a command to its end and return what it said; a failure ends the benchmark."""
+    def run(
+        self, command: list[str | Path], where: Path | None = None, accepted: tuple[int, ...] = (0,)
+    ) -> str:
+        """Run a command to its end and return what it said; another exit code ends the benchmark."""
         path = f"{self._bin}:{os.environ['PATH']}"
         done = subprocess.run(
             [*map(str, command)],
@@ -57,8 +59,10 @@ class Others:
             text=True,
             check=False,
         )
-        if done.returncode:
-            sys.exit(f"{' '.join(map(str, command))} failed:\n{(done.stdout + done.stderr)[-4000:]}")
+        if done.returncode not in accepted:
+            sys.exit(
+                f"{' '.join(map(str, command))} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}"
+            )
         return done.stdout
 
     def virtme_build(self, tree: Path) -> None:
@@ -69,9 +73,9 @@ class Others:
         """Run `uname -r` in a guest of a tree's kernel; something else than `release` ends the benchmark."""
         options = ["--disable-kvm", "--force-9p", "--cpus", "2", "--memory", "256M"]
         script = ["timeout", str(_DEADLINE), "script", "-qec"]  # it wants a terminal
-        said = self.run(
-            [*script, f"vng --verbose --run . {' '.join(options)} -- uname -r", "/dev/null"], tree
-        )
+        command = [*script, f"vng --verbose --run . {' '.join(options)} -- uname -r", "/dev/null"]
+        # 255: without udev, its guest has no names for the ports by which it would tell how the script ended.
+        said = self.run(command, tree, (0, 255))
         if release not in said:
             sys.exit(f"virtme-ng did not run {release}:\n{said[-4000:]}")
 
