@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import row
@@ -46,7 +46,7 @@ class Others:
         self.versions = [self.run([self._bin / name, "--version"]).strip() for name in ("vng", "tuxmake")]
 
     def run(
-        self, command: list[str | Path], where: Path | None = None, accepted: tuple[int, ...] = (0,)
+        self, command: Sequence[str | Path], where: Path | None = None, accepted: tuple[int, ...] = (0,)
     ) -> str:
         """Run a command to its end and return what it said; another exit code ends the benchmark."""
         path = f"{self._bin}:{os.environ['PATH']}"
@@ -60,9 +60,8 @@ class Others:
             check=False,
         )
         if done.returncode not in accepted:
-            sys.exit(
-                f"{' '.join(map(str, command))} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}"
-            )
+            said = (done.stdout + done.stderr)[-4000:]
+            sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
         return done.stdout
 
     def virtme_build(self, tree: Path) -> None:
