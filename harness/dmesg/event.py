@@ -30,7 +30,7 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
 
     `interrupted` says that a panic ended the report early: it is not truncated by that.
     """
-    text = report.lines.text()
+    text = stack.with_offsets(report.lines.text())
     before = report.before.text()
     found = Found(report.match, text, tuple(before.split("\n")) if before else ())
     if report.rule.needs_evidence and not _has_evidence(text):

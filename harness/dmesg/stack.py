@@ -3,8 +3,8 @@
 
 Frames are printed by `printk_stack_address()` and `show_trace_log_lvl()` (arch/x86/kernel/dumpstack.c), by
 `stack_trace_print()` (kernel/stacktrace.c), and by other architectures in much the same form. All of it works
-on the text of a whole report, lines without stamps that are joined by newlines. Only lines with an offset are
-looked at, and of those only what stands before it: that repeats.
+on the text of a whole report, lines without stamps that are joined by newlines, `with_offsets()`. Only lines
+with an offset are looked at, and of those only what stands before it: that repeats.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ _SYSTEM_CALL = re.compile(
 """What SYSCALL_DEFINE() makes of a system call's name, on one architecture or another."""
 _OFFSET = "+0x"
 _WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
-_PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d")
-"""What scripts/decode_stacktrace.sh puts in the place of an offset."""
+_PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
+"""What scripts/decode_stacktrace.sh puts in the place of an offset; and not a lock that has a place as its name."""
 _LONGEST = 1024
 """Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
 
@@ -84,10 +84,8 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
 
     With `sure`, those are left out that the unwinder marked with `?`.
     """
-    with_offset = (
-        line if _OFFSET in line else _PLACE.sub(_offset, line) for line in text[start:end].split("\n")[1:]
-    )
-    heads = [head for head, offset, _ in [line.partition(_OFFSET) for line in with_offset] if offset]
+    lines = [line.partition(_OFFSET) for line in text[start:end].split("\n")[1:]]
+    heads = [head for head, offset, _ in lines if offset]
     found = [named for named in map(_named, heads) if named is not None]
     return [function for function, certain, pointed in found if not pointed and (certain or not sure)]
 
@@ -106,7 +104,6 @@ def pointers(text: str) -> Iterator[tuple[str, int]]:
 
 def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
     """Give all who are named after the line at `start`, whether a module is, and the place of the line."""
-    text = _with_offset(text)
     line = text.find("\n", start)
     while line >= 0 and (at := text.find(_OFFSET, line)) >= 0:
         line = text.rfind("\n", line, at)
@@ -120,10 +117,11 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
         line = text.find("\n", at)
 
 
-def _with_offset(text: str) -> str:
+def with_offsets(text: str) -> str:
     """Put offsets in the place of files and lines, which a symboliser has put in theirs.
 
     It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them.
+    The text stays as long as it is.
     """
     at = text.find(".c:")
     while at >= 0:

@@ -58,12 +58,12 @@ def _lines(table: str) -> list[str]:
 @pytest.mark.parametrize("line", _lines(FRAMES))
 def test_frames(line: str) -> None:
     assert stack.is_frame(line)
-    assert stack.frames("head\n" + line) == ["foo"]
+    assert stack.frames(stack.with_offsets("head\n" + line)) == ["foo"]
 
 
 @pytest.mark.parametrize("line", _lines(POINTERS))
 def test_pointers(line: str) -> None:
-    assert stack.guilty(f"head\n{line}\n bar+0x1/0x2") == "foo"
+    assert stack.guilty(stack.with_offsets(f"head\n{line}\n bar+0x1/0x2")) == "foo"
 
 
 @pytest.mark.parametrize(
