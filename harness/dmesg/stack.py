@@ -56,7 +56,7 @@ _SYSTEM_CALL = re.compile(
 _OFFSET = "+0x"
 _WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
 _PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
-"""What scripts/decode_stacktrace.sh puts in the place of an offset; and not a lock that has a place as its name."""
+"""What scripts/decode_stacktrace.sh puts in the place of an offset; not a lock that has a place as its name."""
 _LONGEST = 1024
 """Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
 
