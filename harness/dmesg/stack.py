@@ -56,7 +56,10 @@ _SYSTEM_CALL = re.compile(
 _OFFSET = "+0x"
 _WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
 _PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
-"""What scripts/decode_stacktrace.sh puts in the place of an offset; not a lock that has a place as its name."""
+"""What scripts/decode_stacktrace.sh puts in the place of an offset.
+
+A lock class that has a place as its name is none: ` (kernel/x.c:12){+.-.}`.
+"""
 _LONGEST = 1024
 """Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
 
