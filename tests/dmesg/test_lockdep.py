@@ -102,3 +102,14 @@ Call Trace:
 def test_only_some_warnings_turn_lockdep_off(said: str, place: str, off: bool) -> None:
     (event,) = parse(WARNED.format(said=said, place=place))
     assert (event.kind, event.function) == (Kind.LOCKDEP if off else Kind.WARNING, "lose")
+
+
+def test_a_lock_may_have_a_place_as_its_name() -> None:
+    """Timers on a stack do (`__init_timer_on_stack()`), and a symboliser puts places behind functions."""
+    report = corpus.read(corpus.FOLDER / "lockdep-circular-3.10.log").log
+    place = re.sub(rb"\((&dev->first_lock)\)\{", rb"(kernel/dev.c:12){", report)
+    event, renamed = parse(report)[0], parse(place)[0]
+    assert isinstance(renamed, LockdepEvent) and isinstance(event, LockdepEvent)
+    assert "kernel/dev.c:12" in {lock.name for lock in renamed.classes}
+    assert len(renamed.classes) == len(event.classes)
+    assert renamed.stack == event.stack
