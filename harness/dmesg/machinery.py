@@ -170,6 +170,7 @@ _SPINNING = r"""
 | in_lock_functions|__schedule(?:_loop)?
 | schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?|preempt_schedule\w*
 | context_switch
+| ktime_get(?:_\w+)?|timekeeping_get_ns|read_hpet|read_tsc|acpi_pm_read\w*|kvm_clock_\w+|pvclock_\w+
 """
 _DISPATCHING = r"""
   process_(?:one_work|scheduled_works)|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
