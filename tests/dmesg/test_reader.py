@@ -195,11 +195,12 @@ def test_a_silent_caller_gives_its_report_up() -> None:
 def test_a_part_begins_a_report_when_the_one_before_is_over(foreign: int, width: int) -> None:
     headless = b"\n".join(_lines(CIRCULAR[CIRCULAR.index(b"possible circular") :])[1:])
     warning = b"WARNING: CPU: 0 PID: 1 at mm/x.c:1 foo+0x1/0x2\nModules linked in:\n"
-    log = warning + b"usb 1-1: new device".ljust(width) * foreign + b"\n" * 60 + headless
-    assert [(event.kind, event.subtype, event.truncated) for event in parse(log)] == [
-        (Kind.WARNING, "", True),
-        (Kind.LOCKDEP, "circular", True),
-    ]
+    log = warning + (b"usb 1-1: new device".ljust(width) + b"\n") * foreign + b"\n" * 60 + headless
+    first, second = parse(log)
+    assert (first.kind, first.truncated) == (Kind.WARNING, True)
+    assert (second.kind, second.subtype, second.truncated) == (Kind.LOCKDEP, "circular", True)
+    begin = next(number for number, line in enumerate(log.split(b"\n"), 1) if b"is trying to acquire" in line)
+    assert second.line == begin
 
 
 def _lines(log: bytes) -> list[bytes]:
