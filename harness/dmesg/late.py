@@ -7,12 +7,12 @@ Most who read a console want to know what happened and where; few look at every 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar, overload
+from typing import TypeVar, overload
 
 _T_co = TypeVar("_T_co", covariant=True)
 
 
-class Late(Sequence[_T_co], Generic[_T_co]):
+class Late(Sequence[_T_co]):
     """What `read` gives, which is called once at most; equal to any sequence of the same."""
 
     __slots__ = ("_items", "_read")
