@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from harness.build import fragment
+from harness.build import fragment, pvh
 from harness.build.artefact import artefact, text
 from harness.build.cache import KernelCache
 from harness.build.elf import build_id
@@ -30,7 +30,7 @@ from harness.lock import locked_patiently
 from harness.words import InfraError, Kernel, UserError
 
 #: Raise when what is passed to make changes, so that no kernel of another recipe is taken for ours.
-_RECIPE = "2"
+_RECIPE = "3"
 _CONFIG_INPUTS = ("Kconfig", "scripts/", "Makefile")
 
 
@@ -232,7 +232,7 @@ class Builder:
     def _compile(self, make: Make, commit: str) -> None:
         built = _Note(self._folder / "built")
         module = self._folder / "module"
-        make.run("vmlinux", "modules")
+        make.run(*pvh.variables(self._source), "vmlinux", "modules")
         if self._sandbox is not None:
             shutil.rmtree(module, ignore_errors=True)  # an earlier build may have left links to write through
         sync_folder(self.module, module)

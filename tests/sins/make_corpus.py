@@ -144,7 +144,10 @@ async def console_of(kernel: Kernel, sins: Sequence[Sin], folder: Path, cmdline:
             await guest.shutdown()
         finally:
             await guest.kill()
-    return (folder / "console.log").read_bytes()
+    console = (folder / "console.log").read_bytes()
+    if not console:
+        raise SystemExit(f"\nthe kernel said nothing at all: see {folder}")
+    return console
 
 
 def parts(console: bytes, sins: Sequence[Sin]) -> dict[str, bytes]:
