@@ -72,9 +72,19 @@ _LATE_STAMP = _pattern(
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
 _USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
-_PHONED = re.compile(rb"\] c\d")
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
 """A usual stamp with something behind it that belongs to it."""
+TAG_WORDS = (b"kernel:", *(b"] c%d" % digit for digit in range(10)))
+"""Where a tag or a phone's CPU stands in a line, one of these does."""
+_SYSLOG = _pattern(
+    rb"""
+    \n(?: [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d
+        | \d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?
+    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))(?!%(tag)s|%(phone)s)
+    """
+    % {b"time": _TIME, b"tag": _TAG, b"phone": _nameless(_PHONE)}
+)
+"""What stands before most lines in the files of syslog daemons, which the kernel's stamp begins."""
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
@@ -136,14 +146,21 @@ def whole_lines(block: bytes) -> tuple[bytes, bytes]:
     return bare, bare
 
 
-def read_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
-    """Give the texts and the callers of lines that are ready to be read."""
-    if (b"kernel:" in block or _PHONED.search(block)) and _BEHIND.search(block):
-        return _any_lines(b"\n" + block)
-    before, *stamped = _USUAL.split(b"\n" + block)
+def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
+    """Give the texts and the callers of so many lines that are ready to be read.
+
+    `tagged` tells whether some of the `TAG_WORDS` are in them.
+    """
+    usual = _USUAL
+    if tagged:
+        if _SYSLOG.match(b"\n" + block):
+            usual = _SYSLOG
+        elif _BEHIND.search(block):
+            return _any_lines(b"\n" + block)
+    before, *stamped = usual.split(b"\n" + block)
     callers: list[bytes | None] = stamped[::2]
     texts: list[bytes] = stamped[1::2]
-    if before or len(texts) <= block.count(b"\n"):
+    if before or len(texts) < count:
         texts, callers = _with_others(before, texts, callers)
     return list(map(bytes.rstrip, texts)), callers
 

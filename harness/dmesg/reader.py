@@ -20,7 +20,14 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from harness.dmesg.event import make_event
-from harness.dmesg.line import MAX_LINE, after_late_stamp, read_lines, read_time, whole_lines
+from harness.dmesg.line import (
+    MAX_LINE,
+    TAG_WORDS,
+    after_late_stamp,
+    read_lines,
+    read_time,
+    whole_lines,
+)
 from harness.dmesg.report import MARKS, Lines, Report
 from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
@@ -46,13 +53,15 @@ _PREFACE = 12
 _CUT = b"-[ cut here ]-"
 _BOOT = b"Linux version "
 _NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, _CUT, *PART_WORDS, _BOOT, _NMI, *MARKS)
+_ALL_WORDS = (*WORDS, _CUT, *PART_WORDS, _BOOT, _NMI, *MARKS, *TAG_WORDS)
 _OPENING_WORDS = _ALL_WORDS.index(_BOOT)
 """The words before this one may open a report; those from it on matter only to a report that is open."""
 _PARTS = range(len(WORDS) + 1, _OPENING_WORDS)
 """Words of parts of a report: they open one only where none is open."""
 _PLAIN_WORDS = _ALL_WORDS.index(_NMI)
 """The words from this one on may stand in any line of a report."""
+_TAGS = _ALL_WORDS.index(TAG_WORDS[0])
+"""The words from this one on say nothing of a line but that it may have a tag."""
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
 """Passes over text once, however many words there are."""
 _Hit = tuple[int, int, int]
@@ -274,9 +283,10 @@ class _Desk:
         whole, text = whole_lines(block)
         if text is not whole:
             block, hits, origin = text, _SEARCH.find_matches_as_indexes(text), 0
-        texts, callers = read_lines(text)
-        count = len(texts)
-        lines = Lines(texts, whole.split(b"\n"), list(range(number, number + count)))
+        raw = whole.split(b"\n")
+        count = len(raw)
+        texts, callers = read_lines(text, count, tagged=any(word >= _TAGS for word, _, _ in hits))
+        lines = Lines(texts, raw, list(range(number, number + count)))
         marked = _marked_lines(block, hits, origin)
         here = 0
         for caller, start, end in _runs(callers):
@@ -437,6 +447,8 @@ def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int
     found: list[tuple[int, int]] = []
     line, at, last, telling = 0, 0, -1, 0
     for word, start, _ in hits:
+        if word >= _TAGS:
+            continue
         line += block.count(b"\n", at, start - origin)
         at = start - origin
         telling = telling * (line == last) | _TELLING[word]

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dmesg.line import MAX_LINE, after_late_stamp, read_line, read_lines, whole_lines
+from harness.dmesg.line import (
+    MAX_LINE,
+    TAG_WORDS,
+    after_late_stamp,
+    read_line,
+    read_lines,
+    whole_lines,
+)
 
 TEXT = "BUG: soft lockup - CPU#1 stuck for 22s! [x:7]"
 
@@ -74,7 +81,7 @@ def test_a_kernel_line_behind_a_prompt_is_found() -> None:
 
 def test_lines_are_read_with_their_callers() -> None:
     block = b"$ ls\n[ 1.000000][ T1] a\n[ 1.000000][ T1] \n[ 1.000000][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0] c"
-    assert read_lines(block) == (
+    assert read_lines(block, 7, tagged=False) == (
         [b"$ ls", b"a", b"", b"", b"b", b"$ sh", b"c"],
         [None, b"T1", b"T1", b"T1", b"T2", None, None],
     )
@@ -82,6 +89,7 @@ def test_lines_are_read_with_their_callers() -> None:
 
 STAMPS = st.sampled_from(
     [b"", b"[    1.234567] ", b"[    1.234567]", b"[    1.234567][   T12] ", b"[    1.234567][    C0] "] * 3
+    + [b"Nov 22 06:50:01 box kernel: ", b"2026-11-22T06:50:01.123456+01:00 box kernel: "] * 2
     + [b"[   T12] ", b"<4>", b"box kernel: ", b"Nov 22 06:50:01 ", b"4,339,5140900,-,caller=T66;", b"# "]
     + [
         b"kern  :warn  : ",
@@ -108,5 +116,7 @@ LINES = st.lists(
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
     block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])
     alone = [read_line(line) for line in block.split(b"\n")]
-    together = read_lines(whole_lines(block + b"\n")[1])
+    text = whole_lines(block + b"\n")[1]
+    tagged = any(word in text for word in TAG_WORDS)
+    together = read_lines(text, text.count(b"\n") + 1, tagged=tagged)
     assert together == ([line.text for line in alone], [line.caller for line in alone])

@@ -70,21 +70,22 @@ _DEBUG = _LOCKDEP | {
     "usercopy",
     "workqueue",
 }
+_PLAIN = _LOCKDEP | {"no-lock-stat"}
 _BUDDY = frozenset({"preempt", "buddy", "percpu-atomic"})
 _CLOUD = frozenset({"guard-page", "list", "memcg", "slub", "slub-alone", "usercopy"})
 
 TREES = {
-    "6.1": Tree("6.1", ("sins", "nocaller"), _DEBUG),
+    "6.1": Tree("6.1", ("sins", "nocaller", "noraw"), _DEBUG - {"raw-nesting"}),
     "6.12": Tree("6.12", ("sins", "preempt", "buddy"), _DEBUG | _BUDDY),
     "7.2": Tree("7.2", ("sins", "preempt", "buddy", "rculist"), _DEBUG | _BUDDY | {"rcu-list"}),
-    "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), _LOCKDEP | {"kcsan", "rcu-list", "slub", "slub-alone"}),
+    "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), _PLAIN | {"kcsan", "rcu-list", "slub", "slub-alone"}),
     # The harness's own kernels, as its runs have them.
-    "6.1-plain": Tree("6.1", (), _LOCKDEP),
-    "6.12-plain": Tree("6.12", (), _LOCKDEP | {"percpu-atomic"}),
-    "7.2-plain": Tree("7.2", (), _LOCKDEP | {"percpu-atomic"}),
+    "6.1-plain": Tree("6.1", (), _PLAIN),
+    "6.12-plain": Tree("6.12", (), _PLAIN | {"percpu-atomic"}),
+    "7.2-plain": Tree("7.2", (), _PLAIN | {"percpu-atomic"}),
     # QEMU 7.2 miscomputes cmpxchg16b's flags, so that half of the boots end in an oops.
     "6.12-cloud": Tree("6.12", None, _CLOUD | {"kfence", "percpu-atomic"}, "clearcpuid=cx16"),
-    "6.12-notime": Tree("6.12", (), _LOCKDEP, "printk.time=0"),
+    "6.12-notime": Tree("6.12", (), _PLAIN, "printk.time=0"),
 }
 """6.1 says nothing of an atomic percpu allocation that fails, and has no hard lockups without a counter."""
 
