@@ -71,7 +71,7 @@ _LATE_STAMP = _pattern(
 )
 """The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
 _USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
-_UNUSUAL = _pattern(rb"\n(?=[[<#\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
+_UNUSUAL = _pattern(rb"\n(?=[\[<#\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 """A line that begins with more than its text; most are told from it by their first byte."""
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
 """A usual stamp with something behind it that belongs to it."""

@@ -96,6 +96,7 @@ _LOCKING = [
     _lock("circular-3", "lockdep/circular audit_purse", cycle="purse till vault"),
     _lock("circular-4", "lockdep/circular empty_till", cycle="&coin->edge safe/1 till purse"),
     _lock("circular-work", "lockdep/circular refill", cycle="refill_work till"),
+    _lock("work-leak", "bug/workqueue_leak take_till_and_return|process_one_work"),
     _lock("recursive", "lockdep/recursive weigh_coins"),
     _lock("recursive-read", "lockdep/recursive count_purse_twice"),
     _lock("unlock-balance", "lockdep/unlock_balance leave_vault_twice"),
@@ -245,6 +246,14 @@ _MORTAL = [
 
 _MEMORY = [
     _plain("page-alloc-atomic", "page_alloc_failure/order_0 want_all_atomically", alone=True),
+    _plain("page-alloc-pairs", "page_alloc_failure/order_1 want_pairs_atomically", alone=True),
+    # Who wants slabs wants pages first.
+    _plain(
+        "slab-atomic",
+        "page_alloc_failure want_coins_atomically",
+        "page_alloc_failure/slab",
+        alone=True,
+    ),
     _plain(
         "vmalloc-full", "vmalloc_failure|page_alloc_failure want_more_address_space", alone=True, seconds=2
     ),
@@ -301,6 +310,12 @@ _FENCED = [
     ),
     _plain(
         "kfence-oob", "kfence/out_of_bounds_read read_past_fenced_letter", cmdline=_KFENCE, needs="kfence"
+    ),
+    _plain(
+        "kfence-oob-write",
+        "kfence/out_of_bounds_write write_past_fenced_letter",
+        cmdline=_KFENCE,
+        needs="kfence",
     ),
     _plain(
         "kfence-corruption", "kfence/memory_corruption blot_fenced_letter", cmdline=_KFENCE, needs="kfence"

@@ -75,7 +75,7 @@ _BUDDY = frozenset({"preempt", "buddy", "percpu-atomic"})
 _CLOUD = frozenset({"guard-page", "list", "memcg", "slub", "slub-alone", "usercopy"})
 
 TREES = {
-    "6.1": Tree("6.1", ("sins", "nocaller", "noraw"), _DEBUG - {"raw-nesting"}),
+    "6.1": Tree("6.1", ("sins", "nocaller", "noraw"), _DEBUG - {"raw-nesting", "csd"}),
     "6.12": Tree("6.12", ("sins", "preempt", "buddy"), _DEBUG | _BUDDY),
     "7.2": Tree("7.2", ("sins", "preempt", "buddy", "rculist"), _DEBUG | _BUDDY | {"rcu-list"}),
     "6.12-kcsan": Tree("6.12", ("kcsan", "rculist"), _PLAIN | {"kcsan", "rcu-list", "slub", "slub-alone"}),
@@ -87,7 +87,9 @@ TREES = {
     "6.12-cloud": Tree("6.12", None, _CLOUD | {"kfence", "percpu-atomic"}, "clearcpuid=cx16"),
     "6.12-notime": Tree("6.12", (), _PLAIN, "printk.time=0"),
 }
-"""6.1 says nothing of an atomic percpu allocation that fails, and has no hard lockups without a counter."""
+"""6.1 says nothing of an atomic percpu allocation that fails, has no hard lockups without a counter, and waits
+for another CPU by a clock that stands still with that CPU.
+"""
 
 
 def build(tree: Tree, log: Path) -> Kernel:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -54,8 +56,16 @@ def test_what_the_kernels_in_the_corpus_can_see_is_there() -> None:
     assert possible - {case.value("sin") for case in CASES} == set()
 
 
-def test_every_kind_is_in_the_corpus_twice() -> None:
-    kinds = Counter(
-        line.split()[2].rstrip(";").partition("/")[0] for case in corpus.cases() for line in case.events
-    )
+DOCUMENTED = Path(__file__).parents[2] / "docs/console-messages.md"
+
+
+def test_every_kind_and_subtype_is_in_the_corpus_twice() -> None:
+    seen = Counter(line.split()[2].rstrip(";") for case in corpus.cases() for line in case.events)
+    kinds = Counter[str]()
+    for what, count in seen.items():
+        kinds[what.partition("/")[0]] += count
     assert [kind for kind in Kind if kinds[kind] < 2] == []
+    rows = re.findall(r"^\|.*?\| (\w+) \| (\w*) ?\|", DOCUMENTED.read_text(), re.MULTILINE)
+    documented = {f"{kind}/{subtype}".rstrip("/") for kind, subtype in rows if kind in set(Kind)}
+    assert len(documented) > 80
+    assert {what for what in documented if seen[what] < 2} == set()

@@ -68,23 +68,34 @@ def _any_bug(found: Found) -> Findings:
     return dataclasses.replace(findings, kind=Kind(known.lastgroup or "")) if known else findings
 
 
+_BLAMED = re.compile(
+    r"\n(?:caller is (?P<caller>[A-Za-z_$.][\w.$]*)\+0x"  # check_preemption_disabled()
+    r"|[ ]{5}(?:last function: |preempt=.{1,80} workfn=)(?P<work>[A-Za-z_$.][\w.$]*))"  # process_one_work()
+)
+
+
 def _bug(found: Found) -> Findings:
-    caller = re.search(r"^caller is (?P<name>[A-Za-z_$.][\w.$]*)\+0x", found.text, re.MULTILINE)
-    function = stack.guilty(found.text, first=(caller["name"] if caller else None,))
+    blamed = _BLAMED.search(found.text)
+    function = stack.guilty(found.text, first=blamed.groups() if blamed else ())
     what = message(_VARIABLE.sub("", found.match["what"]))
     subtype = next((name for pattern, name in _BUG_NAMES if pattern.search(found.match["what"])), "")
     return Findings(subtype, f"BUG: {what}{where(function)}", function, (function or what,))
+
+
+_KEEPING = ALLOCATORS.plus(r"_*kmem_cache_(?:shutdown|destroy)")
 
 
 def _slab(found: Found) -> Findings:
     """Name the cache: who steps on a corrupted object first is chance."""
     what = message(found.match["what"] or found.match["sort"])
     cache = re.sub(r"\(\d+:.*\)", "", found.match["cache"] or found.match["old"])
-    function = stack.guilty(found.text, ALLOCATORS)
+    function = stack.guilty(found.text, _KEEPING)
     return Findings("slab", f"slab {cache}: {what}", function, ("slab", cache, what))
 
 
-_TELLING = MACHINERY.plus(r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*")
+_TELLING = MACHINERY.plus(
+    r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*|kobject_(?:init|add)\w*"
+)
 
 
 def _named(subtype: str, title: str) -> Callable[[Found], Findings]:
@@ -158,9 +169,10 @@ RULES = (
         Kind.OTHER,
         re.compile(
             r"(?:kobject: )?'?.{0,60} \([0-9a-fx]+\): "
-            r"tried to (?:init an initialized|add an uninitialized) object"
+            r"(?:tried to (?:init an initialized|add an uninitialized) object"
+            r"|must have a ktype to be init|invalid kobject pointer!)"
         ),
-        (b"something is seriously wrong",),
+        (b"something is seriously wrong", b"must have a ktype", b"invalid kobject pointer"),
         _named("kobject", "kobject misused"),
         minor=True,
     ),

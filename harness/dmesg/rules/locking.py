@@ -44,6 +44,11 @@ def _stopped(_model: LockdepModel, found: Found) -> str | None:
     return stack.guilty(found.text, start=max(found.text.find(_LAST_STACK), 0))
 
 
+def _deadlocked(_model: LockdepModel, found: Found) -> str | None:
+    """Name who asked for the rtmutex that closed the circle: the second of the two tasks that are shown."""
+    return stack.guilty(found.text, start=max(found.text.find(" [current] stackdump:"), 0))
+
+
 def _holder(model: LockdepModel, found: Found) -> str | None:
     """Name who took the first of the locks that are still held."""
     return model.held[0].function if model.held else _stopped(model, found)
@@ -216,7 +221,8 @@ _SORTS = (
         r"circular locking deadlock detected",
         "circular rtmutex deadlock",
         _nobody,
-        _stopped,
+        _deadlocked,
+        whole=lambda found: "turning off deadlock detection" in found.text,
     ),
     Sort("chain_key_collision", r"chain_key collision", "lockdep chain key collision", _nobody, _stopped),
     Sort(

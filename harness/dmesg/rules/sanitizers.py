@@ -32,7 +32,14 @@ def _in_function(found: Found, label: str, access: str = "") -> Findings:
 _ACCESS = re.compile(r"\n(Read|Write)(?: of size \d+)? (?:at|by)")
 
 
+_UNTRACED = "\nAsynchronous fault: "
+"""`kasan_report_async()` prints a stack of whoever noticed what hardware tags found a while ago."""
+
+
 def _kasan(found: Found) -> Findings:
+    if _UNTRACED in found.text:
+        what = found.match["what"]
+        return Findings(_slug(what), f"KASAN: {what}", None, (_slug(what),))
     access = _ACCESS.search(found.text, 0, len(found.match[0]) + 400)
     return _in_function(found, "KASAN", f" {access[1]}" if access else "")
 
@@ -49,10 +56,13 @@ def _kfence(found: Found) -> Findings:
     return _in_function(found, "KFENCE")
 
 
+_RACER = re.compile(r"(?:^| / )([\w$.]+)")
+"""A function of a race; offset and module may stand behind it."""
+
+
 def _kcsan(found: Found) -> Findings:
     """The two functions of a race come in either order: which of them was watched is chance."""
-    names = sorted(function_name(name) for name in re.split(r" / ", found.match["names"]))
-    names = [re.sub(r"\+0x.*", "", name) for name in names]
+    names = sorted(function_name(name) for name in _RACER.findall(found.match["names"]))
     what = found.match["what"]
     return Findings(_slug(what), f"KCSAN: {what} in {' / '.join(names)}", names[0], tuple(names))
 
@@ -137,7 +147,7 @@ RULES = (
     ),
     Rule(
         Kind.KCSAN,
-        re.compile(r"BUG: KCSAN: (?P<what>[\w :-]{1,60}?) in (?P<names>[\w$.+/ ]+)"),
+        re.compile(r"BUG: KCSAN: (?P<what>[\w :-]{1,60}?) in (?P<names>[A-Za-z_$.].*)"),
         (b"BUG: KCSAN: ",),
         _kcsan,
         End.BANNER,

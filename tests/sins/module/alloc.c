@@ -38,6 +38,37 @@ static noinline void want_all_atomically(void)
 		__free_page(page);
 }
 
+/* Pages in pairs, chained in their own memory, until there are none. */
+static noinline void want_pairs_atomically(void)
+{
+	void **pairs = NULL;
+	void **pair;
+
+	while ((pair = (void **)__get_free_pages(GFP_ATOMIC, 1))) {
+		*pair = pairs;
+		pairs = pair;
+	}
+	while ((pair = pairs)) {
+		pairs = *pair;
+		free_pages((unsigned long)pair, 1);
+	}
+}
+
+static noinline void want_coins_atomically(void)
+{
+	void **coins = NULL;
+	void **coin;
+
+	while ((coin = kmalloc(1024, GFP_ATOMIC))) {
+		*coin = coins;
+		coins = coin;
+	}
+	while ((coin = coins)) {
+		coins = *coin;
+		kfree(coin);
+	}
+}
+
 static noinline void want_a_huge_scroll(void)
 {
 	vfree(vmalloc(1UL << 38));
@@ -110,6 +141,8 @@ static noinline void want_too_big_block(void)
 const struct sin alloc_sins[] = {
 	{ "page-alloc-order", want_many_at_once },
 	{ "page-alloc-atomic", want_all_atomically },
+	{ "page-alloc-pairs", want_pairs_atomically },
+	{ "slab-atomic", want_coins_atomically },
 	{ "page-alloc-huge", want_too_big_block },
 	{ "vmalloc-huge", want_a_huge_scroll },
 	{ "vmalloc-full", want_more_address_space },

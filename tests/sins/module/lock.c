@@ -130,6 +130,19 @@ static noinline void refill_now(void)
 	flush_work(&refill_work);
 }
 
+static void take_till_and_return(struct work_struct *work)
+{
+	mutex_lock(&till);
+}
+
+static DECLARE_WORK(leaking_work, take_till_and_return);
+
+static void commit_work_leak(void)
+{
+	schedule_work(&leaking_work);
+	flush_work(&leaking_work);
+}
+
 /* Waits for the work under a lock that the work, from its second run on, takes. */
 static void commit_circular_work(void)
 {
@@ -245,6 +258,7 @@ const struct sin lock_sins[] = {
 	{ "circular-3", commit_circular_3 },
 	{ "circular-4", commit_circular_4 },
 	{ "circular-work", commit_circular_work },
+	{ "work-leak", commit_work_leak },
 	{ "recursive", commit_recursive },
 	{ "recursive-read", count_purse_twice },
 	{ "unlock-balance", leave_vault_twice },

@@ -127,6 +127,16 @@ static noinline void read_past_fenced_letter(void)
 	kfree(letter);
 }
 
+static noinline void write_past_fenced_letter(void)
+{
+	char *letter = fenced_letter();
+
+	if (!letter)
+		return;
+	WRITE_ONCE(letter[offset_in_page(letter) ? 32 : -1], 0x42);
+	kfree(letter);
+}
+
 static noinline void blot_fenced_letter(void)
 {
 	char *letter = fenced_letter();
@@ -221,6 +231,7 @@ const struct sin memory_sins[] = {
 	{ "kasan-user", read_user_letter },
 	{ "kfence-uaf", read_burnt_fenced_letter },
 	{ "kfence-oob", read_past_fenced_letter },
+	{ "kfence-oob-write", write_past_fenced_letter },
 	{ "kfence-corruption", blot_fenced_letter },
 	{ "kfence-double-free", burn_fenced_letter_twice },
 	{ "ubsan-shift", shift_too_far },
