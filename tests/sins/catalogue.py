@@ -96,7 +96,8 @@ _LOCKING = [
     _lock("circular-3", "lockdep/circular audit_purse", cycle="purse till vault"),
     _lock("circular-4", "lockdep/circular empty_till", cycle="&coin->edge safe/1 till purse"),
     _lock("circular-work", "lockdep/circular refill", cycle="refill_work till"),
-    _lock("work-leak", "bug/workqueue_leak take_till_and_return|process_one_work"),
+    # What the worker does next, it does with the lock.
+    _lock("work-leak", "bug/workqueue_leak take_till_and_return", also=("lockdep",)),
     _lock("recursive", "lockdep/recursive weigh_coins"),
     _lock("recursive-read", "lockdep/recursive count_purse_twice"),
     _lock("unlock-balance", "lockdep/unlock_balance leave_vault_twice"),
@@ -253,6 +254,7 @@ _MEMORY = [
         "page_alloc_failure want_coins_atomically",
         "page_alloc_failure/slab",
         alone=True,
+        needs="slub",
     ),
     _plain(
         "vmalloc-full", "vmalloc_failure|page_alloc_failure want_more_address_space", alone=True, seconds=2

@@ -87,8 +87,8 @@ TREES = {
     "6.12-cloud": Tree("6.12", None, _CLOUD | {"kfence", "percpu-atomic"}, "clearcpuid=cx16"),
     "6.12-notime": Tree("6.12", (), _PLAIN, "printk.time=0"),
 }
-"""6.1 says nothing of an atomic percpu allocation that fails, has no hard lockups without a counter, and waits
-for another CPU by a clock that stands still with that CPU.
+"""6.1 says nothing of an atomic percpu allocation that fails, has no hard lockups without a counter, and
+waits for another CPU by a clock that stands still with that CPU.
 """
 
 
