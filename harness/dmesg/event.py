@@ -30,12 +30,8 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
 
     `interrupted` says that a panic ended the report early: it is not truncated by that.
     """
-    text = stack.with_offsets(report.lines.text())
-    before = report.before.text()
-    found = Found(report.match, text, tuple(before.split("\n")) if before else ())
-    if report.rule.needs_evidence and not _has_evidence(text):
-        return None
-    if not report.rule.proof(found):
+    found = _found(report)
+    if not _proven(report, found):
         return None
     findings = report.rule.read(found)
     truncated = (
@@ -43,7 +39,25 @@ def make_event(report: Report, *, interrupted: bool = False) -> Event | None:
         or findings.truncated
         or not (report.marked or (interrupted and found.has_frames) or _complete(report, found))
     )
-    return _event(report, findings, text, truncated)
+    return _event(report, findings, found.text, truncated)
+
+
+def is_proven(report: Report) -> bool:
+    """Tell whether what has come of a report shows that it is one."""
+    return _proven(report, _found(report))
+
+
+def _found(report: Report) -> Found:
+    before = report.before.text()
+    return Found(
+        report.match,
+        stack.with_offsets(report.lines.text()),
+        tuple(before.split("\n")) if before else (),
+    )
+
+
+def _proven(report: Report, found: Found) -> bool:
+    return (not report.rule.needs_evidence or _has_evidence(found.text)) and report.rule.proof(found)
 
 
 def _has_evidence(text: str) -> bool:

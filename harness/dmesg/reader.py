@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from harness.dmesg.event import make_event
+from harness.dmesg.event import is_proven, make_event
 from harness.dmesg.line import (
     MAX_LINE,
     TAG_WORDS,
@@ -350,8 +350,7 @@ class _Desk:
         if report is not None:
             if report.repeats(rule, match) or report.absorbs(rule, match.string):
                 report.absorb(lines, at)
-                if report.over:
-                    self._finish(caller)
+                self._finish_if_over(caller, report)
                 return
             self._finish(caller, interrupted=rule.kind is Kind.PANIC)
         preface = self._preface.pop(caller, None)
@@ -380,9 +379,8 @@ class _Desk:
         report = self._live(owner, lines.numbers[start])
         if report is None:
             return start + 1
-        to = report.add(lines, start, end)
-        if report.over:
-            self._finish(owner)
+        to = report.add(lines, start, min(end, start + report.room))
+        self._finish_if_over(owner, report)
         return to
 
     def _marked(self, caller: bytes | None, lines: Lines, at: int) -> None:
@@ -396,8 +394,7 @@ class _Desk:
         report = self._live(owner, lines.numbers[at])
         if report is not None:
             report.add_marked(lines, at)
-            if report.over:
-                self._finish(owner)
+            self._finish_if_over(owner, report)
 
     def _owner(self, caller: bytes | None) -> bytes | None:
         """Say whose report the lines of a stream are part of."""
@@ -429,6 +426,12 @@ class _Desk:
         for caller, preface in list(self._preface.items()):
             if number - preface.numbers[-1] > _STALE:
                 del self._preface[caller]
+
+    def _finish_if_over(self, caller: bytes | None, report: Report) -> None:
+        if report.room <= 0:
+            report.proven = is_proven(report)
+        if report.over or (not report.proven and report.room <= 0):
+            self._finish(caller)
 
     def _finish(self, caller: bytes | None, *, interrupted: bool = False) -> None:
         report = self._open.pop(caller, None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 
 from harness.dmesg import stack
@@ -27,6 +28,12 @@ _PATIENCE = {
 _LOCKDEP_PATIENCE = 30
 _STACK_PATIENCE = 3
 """For lockdep reports, once the frames of their last stack have begun."""
+_UNPROVEN = 80
+"""Lines that a report may have whose headline is lost before it must have shown what it is.
+
+The longest that stands between are 48 held locks (`MAX_LOCK_DEPTH`). What the kernel dumps on request looks
+like parts of a report, for thousands of lines.
+"""
 _MAX_BLANK = 40
 """More blank lines in a row end any report."""
 
@@ -95,6 +102,8 @@ class Report:
     """No line after the last that it was given can be its own."""
     panicked: bool = False
     """It goes on below the headline of the panic that it caused."""
+    proven: bool = field(init=False)
+    """It is a report for sure: it has a headline, or shows what it is part of."""
     _repeats: int = 1
     """How often the headline was said."""
     _died: bool = False
@@ -112,6 +121,7 @@ class Report:
 
     def __post_init__(self) -> None:
         self._is_lockdep = self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
+        self.proven = not self.rule.is_part
 
     def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
@@ -145,6 +155,11 @@ class Report:
         self.last_number = lines.numbers[at]
         self._keep(lines, at, at + 1)
         self.over = self.cut or self.rule.kind is Kind.OOM_KILL
+
+    @property
+    def room(self) -> int:
+        """Lines that it may take before it must be proven."""
+        return sys.maxsize if self.proven else _UNPROVEN - len(self.lines.texts)
 
     @property
     def marks(self) -> int:

@@ -135,3 +135,15 @@ def test_noise_seldom_costs_a_report(share: float, bearable: float) -> None:
             log[chance.randrange(len(log))] = chance.randrange(256)
         lost += not parse(bytes(log))
     assert lost <= bearable * len(cases)
+
+
+def test_what_was_dumped_before_it_does_not_hide_a_report() -> None:
+    held = "1 lock held by rcu_sched/12:\n #0: ffff8880 (rcu_read_lock){....}-{1:3}, at: dump_locks+0x1/0x2\n"
+    tasks = f"task:idler state:S stack:0 pid:77 tgid:77\nCall Trace:\n{' sleeper+0x1/0x2' + chr(10)}" * 100
+    first, rest = PROCESS.split("\n", 1)
+    oops = (
+        f"{first}\nRIP: 0010:guilty+0x10/0x20\n{rest} caller+0x1/0x2\n---[ end trace 0000000000000000 ]---\n"
+    )
+    (event,) = parse(held + tasks + oops)
+    assert (event.kind, event.function, event.line) == ("oops", "guilty", 303)
+    assert parse(held + tasks) == []

@@ -32,8 +32,12 @@ def fetch(version: str, module: Path, folder: Path) -> Kernel:
     shutil.copytree(module, built)
     log = folder / "build.txt"
     with log.open("wb") as out:
+        no_pahole = "CONFIG_DEBUG_INFO_BTF_MODULES="
         subprocess.run(
-            ["make", "-C", headers, f"M={built}", "CC=gcc", "modules"], check=True, stdout=out, stderr=out
+            ["make", "-C", headers, f"M={built}", "CC=gcc", no_pahole, "modules"],
+            check=True,
+            stdout=out,
+            stderr=out,
         )
     return Kernel(
         key=release,
