@@ -428,9 +428,10 @@ class _Desk:
                 del self._preface[caller]
 
     def _finish_if_over(self, caller: bytes | None, report: Report) -> None:
-        if report.room <= 0:
+        if not report.proven and report.room <= 0:
             report.proven = is_proven(report)
-        if report.over or (not report.proven and report.room <= 0):
+            report.over = report.over or not report.proven
+        if report.over:
             self._finish(caller)
 
     def _finish(self, caller: bytes | None, *, interrupted: bool = False) -> None:
