@@ -42,8 +42,8 @@ _LONG_IN_COMING = 1 << 16
 _RETURNS = re.compile(rb"\r++\n?")
 _MAX_HEADLINE = 1024
 """Bytes of a line that a headline can have, as `PRINTKRB_RECORD_MAX` in kernel/printk/printk.c says."""
-_STALE = 2000
-"""Lines after which a stream that fell silent gives up its open report."""
+_STALE, _STALE_PART = 2000, 200
+"""Lines after which a stream that fell silent gives up its open report, and one without a headline."""
 _PREFACE = 12
 """Lines after `cut here` within which the headline must come.
 
@@ -415,7 +415,9 @@ class _Desk:
     def _live(self, caller: bytes | None, number: int) -> Report | None:
         """Give the open report of a stream, unless the stream was silent for too long until this line."""
         report = self._open.get(caller)
-        if report is not None and number - report.last_number > _STALE:
+        if report is None:
+            return None
+        if number - report.last_number > (_STALE_PART if report.rule.is_part else _STALE):
             self._finish(caller)
             return None
         return report
