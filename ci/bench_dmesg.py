@@ -45,6 +45,9 @@ _VARYING = re.compile(
 """Stamps, offsets, addresses, and numbers of tasks."""
 
 
+_STAMP = re.compile(rb"^(\[ *\d+\.\d+\])(?:\[ *[TC]\d+\])? ", re.MULTILINE)
+
+
 class Variety:
     """Makes of each report what another kernel would print in another boot: no line of it comes again."""
 
@@ -152,12 +155,12 @@ def bench(name: str, log: bytes) -> None:
 
 def main() -> None:
     """Bench what the corpus gives, and the logs that were named."""
-    clean = clean_log(CLEAN_SIZE, traces=False)
-    bench("clean", clean)
-    bench("clean, time only", re.sub(rb"(?m)^(\[ *\d+\.\d+\])\[ *[TC]\d+\]", rb"\1", clean))
-    bench("clean, no stamps", re.sub(rb"(?m)^\[ *\d+\.\d+\]\[ *[TC]\d+\] ", b"", clean))
+    for name, log in (("clean", clean_log(CLEAN_SIZE, traces=False)), ("dense", dense_log(DENSE_SIZE))):
+        bench(name, log)
+        bench(f"{name}, syslog's prefixes", re.sub(rb"(?m)^", b"Nov 28 06:50:01 box kernel: ", log))
+        bench(f"{name}, time only", _STAMP.sub(rb"\1 ", log))
+        bench(f"{name}, no stamps", _STAMP.sub(b"", log))
     bench("clean, traces on demand", clean_log(DENSE_SIZE, traces=True))
-    bench("dense", dense_log(DENSE_SIZE))
     for name in sys.argv[1:]:
         bench(Path(name).name[-26:], Path(name).read_bytes())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
