@@ -290,6 +290,7 @@ class _Desk:
         marked = _marked_lines(block, hits, origin)
         here = 0
         for caller, start, end in _runs(callers):
+            self._give_up_silent(caller, number + start)
             while start < end:
                 matters = self._matters(caller)
                 mark, telling = end, 0
@@ -335,6 +336,7 @@ class _Desk:
         found = _headline(text)
         if found is None and late is not None and (found := _headline(late.text)):
             caller = late.caller
+            self._give_up_silent(caller, lines.numbers[at])
         if caller in self._preface and found and found[0].minor:  # what a WARN says
             found = None
         elif found is None and not self._live(caller, lines.numbers[at]):
@@ -408,19 +410,22 @@ class _Desk:
         if self._owner(caller) in self._open:
             return
         for stalled, report in reversed(self._open.items()):
-            if report.rule.kind in _STALLS and number - report.last_number <= _STALE:
+            if report.rule.kind in _STALLS and not _is_stale(report, number):
                 self._borrowed[caller] = stalled
                 return
 
     def _live(self, caller: bytes | None, number: int) -> Report | None:
         """Give the open report of a stream, unless the stream was silent for too long until this line."""
         report = self._open.get(caller)
-        if report is None:
-            return None
-        if number - report.last_number > (_STALE_PART if report.rule.is_part else _STALE):
+        if report is not None and _is_stale(report, number):
             self._finish(caller)
             return None
         return report
+
+    def _give_up_silent(self, caller: bytes | None, number: int) -> None:
+        """Let go of what lines of this caller would be part of, if its stream was silent for too long."""
+        self._live(caller, number)
+        self._live(self._borrowed.get(caller, caller), number)
 
     def _give_up_stale(self, number: int) -> None:
         for caller in list(self._open):
@@ -446,6 +451,10 @@ class _Desk:
         event = make_event(report, interrupted=interrupted)
         if event is not None:
             self._events.append(event)
+
+
+def _is_stale(report: Report, number: int) -> bool:
+    return number - report.last_number > (_STALE_PART if report.rule.is_part else _STALE)
 
 
 def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, int]]:

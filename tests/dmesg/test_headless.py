@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from harness.dmesg import parse
+from harness.dmesg import Reader, parse
 from tests.dmesg import corpus
 
 TELLING = [
@@ -147,3 +147,22 @@ def test_what_was_dumped_before_it_does_not_hide_a_report() -> None:
     (event,) = parse(held + tasks + oops)
     assert (event.kind, event.function, event.line) == ("oops", "guilty", 303)
     assert parse(held + tasks) == []
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_stream_that_was_silent_for_long_may_begin_a_report(size: int) -> None:
+    held = "[    1.000000][    T1] 1 lock held by rcu_sched/12:\n"
+    others = "[    2.000000][    T2] usb 1-1: new device\n" * 250
+    oops = [
+        "CPU: 0 PID: 77 Comm: tester Not tainted 6.1.0 #1",
+        "RIP: 0010:guilty+0x10/0x20",
+        "Call Trace:",
+        " caller+0x1/0x2",
+        "---[ end trace 0000000000000000 ]---",
+    ]
+    log = (held + others + "".join(f"[    3.000000][    T1] {line}\n" for line in oops)).encode()
+    reader, events = Reader(), []
+    for start in range(0, len(log), size):
+        events += reader.feed(log[start : start + size])
+    (event,) = events + reader.close()
+    assert (event.kind, event.line, event.function) == ("oops", 252, "guilty")
