@@ -425,7 +425,8 @@ class _Desk:
     def _give_up_silent(self, caller: bytes | None, number: int) -> None:
         """Let go of what lines of this caller would be part of, if its stream was silent for too long."""
         self._live(caller, number)
-        self._live(self._borrowed.get(caller, caller), number)
+        if caller in self._borrowed:
+            self._live(self._borrowed[caller], number)
 
     def _give_up_stale(self, number: int) -> None:
         for caller in list(self._open):

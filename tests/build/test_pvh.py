@@ -39,6 +39,13 @@ def test_strings_are_checked_where_the_tree_can(
     assert "KCOV_INSTRUMENT_enlighten.o=n" in given
 
 
+def test_a_link_in_a_foreign_tree_is_not_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "arch/x86/platform/pvh"
+    folder.mkdir(parents=True)
+    (folder / "Makefile").symlink_to("/dev/zero")
+    assert not any("string.o" in each for each in pvh.variables(tmp_path))
+
+
 @pytest.mark.guest
 def test_the_entry_of_a_real_kernel_is_not_instrumented(prepared: Prepared, tmp_path: Path) -> None:
     source, out, log = tmp_path / "source", tmp_path / "out", tmp_path / "build.log"
