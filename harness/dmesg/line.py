@@ -147,6 +147,17 @@ def whole_lines(block: bytes) -> tuple[bytes, bytes]:
     return bare, bare
 
 
+def find_colours(block: bytes, start: int, end: int) -> int:
+    """Give the place of the first escape sequence or NUL, or `end`: it may stand in the middle of a word."""
+    places = [block.find(byte, start, end) for byte in (b"\x1b", b"\0")]
+    return min([place for place in places if place >= 0], default=end)
+
+
+def without_colours(block: bytes) -> bytes:
+    """Take these off; lines stay lines."""
+    return _ESCAPES.sub(b"", block.replace(b"\0", b""))
+
+
 def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
     """Give the texts and the callers of so many lines that are ready to be read.
 

@@ -24,9 +24,11 @@ from harness.dmesg.line import (
     MAX_LINE,
     TAG_WORDS,
     after_late_stamp,
+    find_colours,
     read_lines,
     read_time,
     whole_lines,
+    without_colours,
 )
 from harness.dmesg.report import MARKS, Lines, Report
 from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
@@ -35,6 +37,8 @@ from harness.words import Event, Kind
 
 _SLICE = 1 << 18
 """Bytes that are searched at once: small enough for the CPU's cache."""
+_COLOURED = 1 << 12
+"""Bytes of those that are searched at once where escape sequences must be taken off first."""
 _WINDOWS = (1 << 10, 1 << 14)
 """Bytes that are read closely at once, at first and at most; before them, the line of the hit alone."""
 _LONG_IN_COMING = 1 << 16
@@ -125,11 +129,15 @@ class Reader:
         start = 0
         while start < len(block):
             end = _line_end(block, start, _SLICE)
+            coloured = find_colours(block, start, end)
+            if coloured < end:
+                line = block.rfind(b"\n", start, coloured) + 1
+                end = line if line > start else _line_end(block, start, _COLOURED)
             self._slice(block[start:end] if end - start < len(block) else block)
             start = end
 
     def _slice(self, block: bytes) -> None:
-        found = _SEARCH.find_matches_as_indexes(block)
+        found = _find_words(block)
         places = [start for _, start, _ in found]
         openings = [start for word, start, _ in found if word < _OPENING_WORDS]
         at, size = 0, _WINDOWS[0]
@@ -281,8 +289,6 @@ class _Desk:
         `hits` are the words in the block, which begins at `origin`.
         """
         whole, text = whole_lines(block)
-        if text is not whole:
-            block, hits, origin = text, _SEARCH.find_matches_as_indexes(text), 0
         raw = whole.split(b"\n")
         count = len(raw)
         texts, callers = read_lines(text, count, tagged=any(word >= _TAGS for word, _, _ in hits))
@@ -456,6 +462,21 @@ class _Desk:
 
 def _is_stale(report: Report, number: int) -> bool:
     return number - report.last_number > (_STALE_PART if report.rule.is_part else _STALE)
+
+
+def _find_words(block: bytes) -> list[_Hit]:
+    """Find all words; in a block with colours each is said to stand where its line begins."""
+    if find_colours(block, 0, len(block)) == len(block):
+        return _SEARCH.find_matches_as_indexes(block)
+    bare = without_colours(block)
+    begins = [0, *itertools.accumulate(len(line) + 1 for line in block.split(b"\n"))]
+    line, at = 0, 0
+    moved: list[_Hit] = []
+    for word, start, end in _SEARCH.find_matches_as_indexes(bare):
+        line += bare.count(b"\n", at, start)
+        at = start
+        moved.append((word, begins[line], end))
+    return moved
 
 
 def _marked_lines(block: bytes, hits: list[_Hit], origin: int) -> list[tuple[int, int]]:

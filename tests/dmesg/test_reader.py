@@ -379,3 +379,16 @@ def test_time_is_linear() -> None:
 
     seconds(5)
     assert seconds(40) < 10 * max(seconds(10), 0.02)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_headline_is_found_through_its_colours(size: int) -> None:
+    stamp, said = b"\x1b[32m[    2.000000] \x1b[0m", b"kernel \x1b[1mNULL\0 pointer dereference, address: 0"
+    headline = stamp + b"\x1b[33mBUG:\x1b[0m " + said + b"\n"
+    rest = b"[    2.000001] Call Trace:\n[    2.000002]  guilty+0x1/0x2\n"
+    reader, events = Reader(), []
+    log = b"[    1.000000] quiet\n" * 9 + headline + rest
+    for start in range(0, len(log), size):
+        events += reader.feed(log[start : start + size])
+    (event,) = events + reader.close()
+    assert (event.kind, event.line, event.function) == ("oops", 10, "guilty")
