@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +156,7 @@ def test_parse_is_interrupted() -> None:
         assert reader.stdout is not None
         reader.stdin.write(SPLAT.encode() * 2)
         reader.stdin.flush()
-        reader.stdout.read1(1)  # the first event has been said, so it will soon be reading
-        # Between Python's last look for signals and the system call, one is kept until there is more to read.
-        time.sleep(0.3)
+        reader.stdout.read1(1)  # the first event has been said, so it is reading
         reader.send_signal(signal.SIGINT)
         assert reader.wait(20) == ExitCode.INTERRUPTED
 

@@ -382,11 +382,9 @@ class _Desk:
                 del self._preface[caller]
             return to
         owner = self._owner(caller)
-        if owner not in self._open:
-            return end
-        report = self._live(owner, lines.numbers[start])
+        report = self._open.get(owner)
         if report is None:
-            return start + 1
+            return end
         to = report.add(lines, start, min(end, start + report.room))
         self._finish_if_over(owner, report)
         return to
@@ -399,7 +397,7 @@ class _Desk:
         if lines.texts[at].startswith(_NMI):
             self._borrow(caller, lines.numbers[at])
         owner = self._owner(caller)
-        report = self._live(owner, lines.numbers[at])
+        report = self._open.get(owner)
         if report is not None:
             report.add_marked(lines, at)
             self._finish_if_over(owner, report)
