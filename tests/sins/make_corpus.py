@@ -88,7 +88,7 @@ TREES = {
     "6.12-notime": Tree("6.12", (), _PLAIN, "printk.time=0"),
 }
 """6.1 says nothing of an atomic percpu allocation that fails, has no hard lockups without a counter, and
-waits for another CPU by a clock that stands still with that CPU.
+said nothing of a CPU that did not answer for 25 s.
 """
 
 
