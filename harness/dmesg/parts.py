@@ -19,6 +19,9 @@ PART = r"""
     | Sending[ ]NMI|NMI[ ]backtrace|rcu:|RCU[ ]|workqueue[ ]|pool[ ]\d
     | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache
     | (?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]|(?:Normal|DMA|DMA32|HighMem|Movable)[ :]
+    | [0-9a-f]{4}(?::|[ ])[ ](?:[0-9a-f]{8}|[ *?]{8})  # dump_mem(), show_data() in arch/arm/kernel
+    | (?:Bytes[ ]b4|Object|Redzone|Padding)[ ]+\(?(?:0x)?[0-9a-f]{8}
+    | (?:INFO:[ ])?(?:(?:Slab|Object)[ ]0x|(?:Allocated|Freed)[ ]in|0x[0-9a-f]{1,16}-0x)
     | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage
     | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:
     | kmemleak:|unreferenced|comm[ ]"

@@ -82,7 +82,11 @@ def _bug(found: Found) -> Findings:
     return Findings(subtype, f"BUG: {what}{where(function)}", function, (function or what,))
 
 
-_KEEPING = ALLOCATORS.plus(r"_*kmem_cache_(?:shutdown|destroy)")
+_KEEPING = ALLOCATORS.plus(
+    r"_*kmem_cache_(?:shutdown|destroy|free\w*)|_*k[vz]?free\w*|\w*slab_free\w*|free_to_partial_list|discard_slab",
+    r"check_slab|on_freelist|slab_pad_check|validate_slab\w*|\w+_(?:consistency_checks|debug_processing)",
+)
+"""As above, and what frees, checks or gives up a slab."""
 
 
 def _slab(found: Found) -> Findings:
@@ -124,7 +128,8 @@ RULES = (
         Kind.BUG,
         re.compile(
             r"BUG (?P<cache>\S.{0,60}?) ?\((?:Not tainted|Tainted[^)]{0,60}|[ A-Z]{5,40})\): (?P<what>.*)"
-            r"|BUG (?P<old>[\w:-]+): (?P<sort>(?:Poison|Redzone|Object|Padding|Freepointer|Invalid)\b.*)"
+            r"|BUG (?P<old>[\w:-]+): (?P<sort>(?:(?:Left |Right )?Redzone|Poison|Padding|Freepointer|Freechain"
+            r"|Objects?|Invalid|Not a valid slab|Attempt to free|Wrong object|page slab pointer)\b.*)"
         ),
         (b"BUG ",),
         _slab,
