@@ -128,8 +128,8 @@ RULES = (
         Kind.BUG,
         re.compile(
             r"BUG (?P<cache>\S.{0,60}?) ?\((?:Not tainted|Tainted[^)]{0,60}|[ A-Z]{5,40})\): (?P<what>.*)"
-            r"|BUG (?P<old>[\w:-]+): (?P<sort>(?:(?:Left |Right )?Redzone|Poison|Padding|Freepointer|Freechain"
-            r"|Objects?|Invalid|Not a valid slab|Attempt to free|Wrong object|page slab pointer)\b.*)"
+            r"|BUG (?P<old>[\w:-]+): (?P<sort>(?:(?:Left |Right )?Redzone|Poison|Padding|Freepointer"
+            r"|Freechain|Objects?|Invalid|Not a valid|Attempt to free|Wrong object|page slab pointer)\b.*)"
         ),
         (b"BUG ",),
         _slab,
