@@ -185,7 +185,7 @@ _WARNING = re.compile(
 """`WARNING: at FILE:LINE FUNCTION()` until 3.11, `WARNING: FILE:LINE at FUNCTION, ...` in 7.2."""
 _UNWINDER = re.compile(
     r"WARNING: (?P<what>kernel stack (?:regs|frame pointer)|can't access (?:iret )?registers"
-    r"|can't dereference (?:iret )?registers|stack going in the wrong direction|stack recursion)"
+    r"|can't dereference (?:iret )?registers|stack going in the wrong direction|stack recursion|bad lookup)"
     r"(?: at \S+ in (?P<comm>.{1,32}?):(?P<pid>\d+) has bad|.{0,60}? at (?P<name>[A-Za-z_$.][\w.$]*)\+0x)?"
 )
 _KERNEL_BUG = re.compile(
@@ -199,6 +199,7 @@ _FAULT = re.compile(
     )
     | BUG:[ ](?:\w+[ ])?stack[ ]guard[ ]page[ ]was[ ]hit | BUG:[ ][Uu]ser[ ](?:stack|access)
     | (?:traps:[ ])?PANIC:[ ](?:double[ ]fault|early[ ]exception)
+    | (?:PANIC|BUG):[ ]invalid[ ]or[ ]fatal[ ]FRED[ ]event
     | Bad[ ]mode[ ]in[ ].{1,40}[ ]handler[ ]detected
     | SError[ ]Interrupt[ ]on[ ]CPU\d | Unhandled[ ].{1,60}[ ]exception[ ]on[ ]CPU\d+,[ ]ESR
     | Insufficient[ ]stack[ ]space[ ]to[ ]handle[ ]exception | Kernel[ ]stack[ ]overflow(?:[ ]in[ ]process|\.)
@@ -270,7 +271,7 @@ RULES = (
             b"nable to handle ", b"NULL pointer dereference", b"BUG: User ", b"BUG: user ",
             b"stack guard page was hit", b"PANIC: double fault", b"PANIC: early exception", b"Bad mode in ",
             b"SError Interrupt", b" exception on CPU", b"Insufficient stack", b"bus error, epc",
-            b"Kernel stack overflow",
+            b"Kernel stack overflow", b"invalid or fatal FRED",
         ),
         _oops,
         End.TRACE_MARK,
