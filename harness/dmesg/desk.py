@@ -156,7 +156,7 @@ class Desk:
             preface = Lines()
         raw = lines.raw[at]
         headline = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
-        self._open[caller] = Report(rule, match, read_time(raw), preface, headline, number)
+        self._open[caller] = Report(rule, match, read_time(raw, lines.texts[at]), preface, headline, number)
 
     def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> int:
         """Take lines of one stream that begin nothing while its report is open.
@@ -254,6 +254,8 @@ def _is_stale(report: Report, number: int) -> bool:
 
 def _runs(callers: list[bytes | None]) -> list[tuple[bytes | None, int, int]]:
     """Give start and end of consecutive lines of one caller."""
+    if not any(callers):
+        return [(None, 0, len(callers))]
     changes = itertools.compress(range(1, len(callers)), map(operator.ne, callers, callers[1:]))
     starts = [0, *changes]
     return [

@@ -114,12 +114,15 @@ def _caller(task: bytes, *printed: bytes) -> bytes | None:
     return b"T" + task if task else next(filter(None, printed), None)
 
 
-def read_time(raw: bytes) -> float | None:
-    """Give the time of the stamp of a line, or else of the last stamp in the middle of it."""
+def read_time(raw: bytes, text: bytes) -> float | None:
+    """Give the time of the stamp of a line, or else of the last stamp in the middle of it.
+
+    `text` is the line without its stamps.
+    """
     stamp = _STAMPS.match(raw)
     if stamp and stamp["time"]:
         return float(stamp["time"].replace(b" ", b""))
-    time = read_line(raw).time
+    time = read_line(raw).time if text != raw else None
     if time is None and (late := after_late_stamp(raw)):
         return late.time
     return time
@@ -169,6 +172,8 @@ def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], 
             usual = _SYSLOG
         elif _BEHIND.search(block):
             return _any_lines(b"\n" + block)
+    elif not _UNUSUAL.search(b"\n" + block):
+        return list(map(bytes.rstrip, block.split(b"\n"))), [None] * count
     before, *stamped = usual.split(b"\n" + block)
     callers: list[bytes | None] = stamped[::2]
     texts: list[bytes] = stamped[1::2]
