@@ -154,12 +154,12 @@ def _convert(key: str, value: object) -> object:
 
 
 def setting(text: str) -> tuple[str, str, int | str]:
-    """Read `WORKLOAD.NAME=VALUE`; a value of digits is a number."""
+    """Read `WORKLOAD.NAME=VALUE`; a value of digits, with a minus or not, is a number."""
     place, _, value = text.partition("=")
     workload, _, name = place.partition(".")
     if not (workload and name and value):
         raise UserError(f"'{text}' is no setting: write WORKLOAD.NAME=VALUE")
-    return workload, name, int(value) if value.isdecimal() else value
+    return workload, name, int(value) if value.removeprefix("-").isdecimal() else value
 
 
 def duration(text: str) -> int:

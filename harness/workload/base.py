@@ -12,6 +12,9 @@ from typing import Protocol, Self
 from harness.lock import silent
 from harness.words import Kind, Observation, UserError
 
+_MOST = (1 << 31) - 1
+"""What any parameter of a module can hold."""
+
 
 class CompletedLike(Protocol):
     """How a command in the guest ended."""
@@ -131,7 +134,7 @@ class Workload(ABC):
     def tuned(self, changes: Parameters) -> Self:
         """Return this workload with other values of what is `tunable`.
 
-        `UserError` for one that it does not have, and for a value of the wrong type.
+        `UserError` for one that it does not have, and for a value of the wrong type or out of range.
         """
         known = self.tunable
         for name, value in changes.items():
@@ -140,6 +143,9 @@ class Workload(ABC):
             if type(value) is not type(known[name]):
                 kind = "a string" if isinstance(known[name], str) else "a number"
                 raise UserError(f"{self.name}.{name} must be {kind}, not {value!r}")
+            least = 1 if name in ("cpus", "memory_mib") else 0
+            if isinstance(value, int) and not least <= value <= _MOST:
+                raise UserError(f"{self.name}.{name} must be from {least} to {_MOST}, not {value}")
         return dataclasses.replace(
             self,
             cpus=int(changes.get("cpus", self.cpus)),

@@ -35,6 +35,7 @@ def test_there_and_back_again(prepared: Prepared, guest_kernel: Kernel, tmp_path
     again = build(*base, "again")
     assert first.image.read_bytes() == again.image.read_bytes() == guest_kernel.image.read_bytes()
     assert first.module.read_bytes() == again.module.read_bytes()
+    assert bytes(cache_folder()) not in first.module.read_bytes()  # it would be printed
     assert other.build_id != first.build_id == guest_kernel.build_id
     assert first.release == prepared.tree.version
     assert parse_config(first.config.read_text())["PROVE_LOCKING"] == "y"

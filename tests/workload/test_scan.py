@@ -204,6 +204,10 @@ def test_parameters():
         known.tuned({"luns": "many"})
     with pytest.raises(UserError, match=r"unknown initiator '3': known are 2\.1\.8,"):
         known.tuned({"initiator": "3"})
+    with pytest.raises(UserError, match=r"iscsi-scan\.cpus must be from 1 to \d+, not 0"):
+        known.tuned({"cpus": 0})
+    with pytest.raises(UserError, match=r"iscsi-scan\.luns must be from 0 to \d+, not -1"):
+        known.tuned({"luns": -1})
 
 
 def test_what_the_guests_are_made_of_ships():
