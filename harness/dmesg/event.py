@@ -57,7 +57,8 @@ def _found(report: Report) -> Found:
 
 
 def _proven(report: Report, found: Found) -> bool:
-    return (not report.rule.needs_evidence or _has_evidence(found.text)) and report.rule.proof(found)
+    shown = report.died or not report.rule.needs_evidence or _has_evidence(found.text)
+    return shown and report.rule.proof(found)
 
 
 def _has_evidence(text: str) -> bool:

@@ -102,11 +102,12 @@ class Report:
     """No line after the last that it was given can be its own."""
     panicked: bool = False
     """It goes on below the headline of the panic that it caused."""
+    died: bool = False
+    """A line such as `Oops: 0002 [#1] SMP` has followed."""
     proven: bool = field(init=False)
     """It is a report for sure: it has a headline, or shows what it is part of."""
     _repeats: int = 1
     """How often the headline was said."""
-    _died: bool = False
     _kept: int = 1
     """Lines that belong to the report for sure: those after them do only if more of it follows."""
     _measured: int = 1
@@ -127,8 +128,8 @@ class Report:
         """Tell whether another headline is only a part of this report."""
         if rule.minor and not self.rule.is_part:
             return True
-        if self.rule.leads_to_die and rule.is_die and not self._died:
-            self._died = True
+        if self.rule.leads_to_die and rule.is_die and not self.died:
+            self.died = True
             return True
         if self.rule.goes_on is not None and self.rule.goes_on.match(text) and not self._has_frames():
             self.panicked = True
