@@ -159,7 +159,7 @@ def setting(text: str) -> tuple[str, str, int | str]:
     workload, _, name = place.partition(".")
     if not (workload and name and value):
         raise UserError(f"'{text}' is no setting: write WORKLOAD.NAME=VALUE")
-    return workload, name, int(value) if value.removeprefix("-").isdecimal() else value
+    return workload, name, int(value) if re.fullmatch(r"-?\d{1,20}", value) else value
 
 
 def duration(text: str) -> int:

@@ -55,6 +55,7 @@ def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "--workloads", "exhause"], "did you mean exhaust?"),
         (["run", "--trials", "-1"], "trials = -1"),
         (["run", "--set", "storm.second=3"], "has no parameter 'second'"),
+        (["run", "--set", f"storm.seconds={'9' * 5000}"], "storm.seconds must be a number, not '99"),
         (["run", "--set", "storm.seconds=-3"], "storm.seconds must be from 0 to 2147483647, not -3"),
         (["run", "--tree", "/no/such/tree"], "/no/such/tree"),
         (["run", "--kconfig", "no-such-fragment"], "'no-such-fragment' is neither"),

@@ -150,6 +150,7 @@ class Desk:
                 report.absorb(lines, at)
                 self._finish_if_over(caller, report)
                 return
+            report.give_back_banner()
             self._finish(caller, interrupted=rule.kind is Kind.PANIC)
         preface = self._preface.pop(caller, None)
         if preface is None or number - preface.numbers[-1] > _STALE:

@@ -265,6 +265,16 @@ class Report:
             self._size -= len(raw[self._kept]) + 1
         self._measured = self._kept
 
+    def give_back_banner(self) -> None:
+        """Give up last lines that begin what stands below them: a banner and the blank lines above it."""
+        texts = self.lines.texts
+        own = _AT.get(self.rule.end, 0) & _AT_BANNER
+        if own or self._kept < len(texts) or not texts[-1].startswith(MARKS[1]):
+            return
+        self._kept -= 1
+        while self._kept > 1 and not texts[self._kept - 1]:
+            self._kept -= 1
+
     def close(self) -> None:
         """Give up the lines that are in doubt."""
         self.lines.drop(self._kept)

@@ -392,3 +392,19 @@ def test_a_headline_is_found_through_its_colours(size: int) -> None:
         events += reader.feed(log[start : start + size])
     (event,) = events + reader.close()
     assert (event.kind, event.line, event.function) == ("oops", 10, "guilty")
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_a_banner_belongs_to_the_report_below_it(size: int) -> None:
+    slept = [
+        "BUG: sleeping function called from invalid context at mm/x.c:12",
+        "Call Trace:",
+        " guilty+0x1/0x2",
+    ]
+    below = ["", "=" * 29, "[ BUG: Invalid wait context ]", "-" * 29]
+    log = "\n".join([*slept, *below, ""]).encode()
+    reader, events = Reader(), []
+    for start in range(0, len(log), size):
+        events += reader.feed(log[start : start + size])
+    first, second = events + reader.close()
+    assert (first.line, first.end_line, second.line) == (1, 3, 6)
