@@ -10,7 +10,9 @@ from pathlib import Path
 from harness.machine.deadline import Deadline
 from harness.machine.vm import Vm
 
-_KEYS = b"lt"  # sysrq: stacks of all CPUs, then of all tasks with the locks they hold
+# Sysrq, and what the kernel says first: stacks of all CPUs, then of all tasks with the locks they hold.
+_KEYS = {b"l": b"Show backtrace", b"t": b"Show State"}
+_TRIES = 3  # of a key: now and then the driver takes a break for a character while the kernel prints
 _FIRST_WORD = 2.0  # seconds for the kernel to react at all
 _QUIET = 1.0  # seconds without output after which a dump is taken for complete
 _LONGEST = 30.0
@@ -26,12 +28,8 @@ async def dump_tasks(vm: Vm, folder: Path) -> bool:
     """
     deadline = Deadline(_LONGEST)
     answered = False
-    for key in _KEYS:
-        before = vm.console.size
-        await vm.command("chardev-send-break", id="console")
-        await asyncio.sleep(0.05)
-        vm.type(bytes([key]))
-        answered = await _settled(vm, before, deadline) or answered
+    for key, answer in _KEYS.items():
+        answered = await _press(vm, key, answer, deadline) or answered
     if not answered:
         registers = await vm.command("human-monitor-command", **{"command-line": "info registers -a"})
         (folder / "registers.txt").write_text(f"{registers}\n")
@@ -39,6 +37,23 @@ async def dump_tasks(vm: Vm, folder: Path) -> bool:
         await vm.command("inject-nmi")
         await _settled(vm, before, deadline)
     return answered
+
+
+async def _press(vm: Vm, key: bytes, answer: bytes, deadline: Deadline) -> bool:
+    """Send a break and a key, again where other words came but no `answer`; True if that came."""
+    heard = asyncio.ensure_future(vm.console.heard(answer))
+    try:
+        for _ in range(_TRIES):
+            before = vm.console.size
+            await vm.command("chardev-send-break", id="console")
+            await asyncio.sleep(0.05)
+            vm.type(key)
+            said = await _settled(vm, before, deadline)
+            if heard.done() or not said:
+                break
+        return heard.done()
+    finally:
+        heard.cancel()
 
 
 async def _settled(vm: Vm, before: int, deadline: Deadline) -> bool:
