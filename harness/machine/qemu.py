@@ -25,10 +25,10 @@ from harness.words import Ending, GuestEndedError, InfraError
 _T = TypeVar("_T")
 _FILE_SECONDS = 60.0  # for reading or writing one file in the guest
 _GRACE = 15.0  # seconds that the agent has for its answer after a command's own timeout
-_POWEROFF_SECONDS = 20.0
 _SETTLED = "all is said"
 _PANIC_SECONDS = 10.0  # from the panic event to the reset that ends its report
 _PORT_CLOSED_SECONDS = 2.0  # a guest that resets closes the agent's port a moment earlier
+_UNREAD = 0.5  # seconds to read what is there already, where the harness itself was held up
 _TALKING = 2.0  # times `silence` that a kernel may talk while its agent does not answer
 # Those endings whose guest may still be able to say what its tasks do.
 _TELLING = {Ending.SILENT, Ending.AGENT_LOST, Ending.NO_BOOT, Ending.DEADLINE}
@@ -267,11 +267,8 @@ class QemuGuest:
         if not self._end.done():
             self._powering_off = True
             self._channel.poweroff()
-            self._spawn(
-                self._later(
-                    _POWEROFF_SECONDS, Ending.SILENT, f"it did not power off in {_POWEROFF_SECONDS:g} s"
-                )
-            )
+            silence = self._spec.silence
+            self._spawn(self._later(silence, Ending.SILENT, f"it did not power off in {silence:g} s"))
         return await self.ended()
 
     async def ended(self) -> Ending:
@@ -342,7 +339,9 @@ class QemuGuest:
             self._watchers.pop().cancel()
 
     async def _later(self, seconds: float, ending: Ending, why: str) -> None:
+        """Name the guest's end then, unless another end came before."""
         await asyncio.sleep(seconds)
+        await asyncio.sleep(_UNREAD)
         self._finish_as(ending, why)
 
     async def _heartbeat(self) -> None:
@@ -364,8 +363,7 @@ class QemuGuest:
         while not ping.done() and quiet < silence and lost.remaining:
             await asyncio.wait([ping], timeout=max(0.5, silence - quiet))
             quiet = min(lost.elapsed, time.monotonic() - self._vm.console.last_output)
-        # The harness itself may have been held up; then the answer is here, but not yet read.
-        await asyncio.wait([ping], timeout=0.5)
+        await asyncio.wait([ping], timeout=_UNREAD)
         if ping.done():
             return True
         if quiet >= silence:

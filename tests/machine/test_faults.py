@@ -100,6 +100,12 @@ async def test_frozen_guest_is_silent_and_leaves_its_registers(spec: BootSpec) -
     assert "RIP=" in (spec.folder / "registers.txt").read_text()
 
 
+async def test_guest_that_does_not_power_off_is_silent(spec: BootSpec) -> None:
+    guest = await boot(replace(spec, silence=3))
+    await guest.vm.command("stop")
+    assert await guest.shutdown() is Ending.SILENT
+
+
 async def test_guest_with_interrupts_off_is_silent_and_leaves_its_registers(
     spec: BootSpec, stuck_module: Path, tmp_path: Path
 ) -> None:
