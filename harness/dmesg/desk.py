@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from harness.dmesg.event import is_proven, make_event
-from harness.dmesg.line import after_late_stamp, read_lines, read_time, whole_lines
+from harness.dmesg.line import after_late_stamp, read_lines, read_ready, read_time, whole_lines
 from harness.dmesg.report import Lines, Report
 from harness.dmesg.rules.rule import Rule
 from harness.dmesg.search import (
@@ -72,6 +72,12 @@ class Desk:
         for caller in list(self._open):
             self._finish(caller)
         self._preface.clear()
+
+    def line(self, number: int, block: bytes) -> None:
+        """Take a line of this number that may begin something, with its newline, while nothing is open."""
+        raw, text = whole_lines(block)
+        line = read_ready(text)
+        self._telling(line.caller, Lines([line.text], [raw], [number]), 0)
 
     def window(self, number: int, block: bytes, hits: list[Hit], origin: int) -> int:
         """Take whole lines, the first of which has this number; give how many there were.

@@ -103,7 +103,12 @@ class Line:
 
 def read_line(raw: bytes) -> Line:
     """Take the stamps, colours and noise off one line (without its newline); never raises."""
-    line = _A_LINE.match(_clean(raw[:MAX_LINE]))
+    return read_ready(_clean(raw[:MAX_LINE]))
+
+
+def read_ready(text: bytes) -> Line:
+    """Take the stamps off one line that is ready to be read, see `whole_lines()`."""
+    line = _A_LINE.match(text)
     assert line is not None  # the text may be anything
     time, micros = line["time"], line["micros"]
     seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None

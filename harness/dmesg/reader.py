@@ -22,7 +22,7 @@ _SLICE = 1 << 18
 _COLOURED = 1 << 12
 """Bytes of those that are searched at once where escape sequences must be taken off first."""
 _WINDOWS = (1 << 10, 1 << 14)
-"""Bytes that are read closely at once, at first and at most; before them, the line of the hit alone."""
+"""Bytes that are read closely at once behind the line of a hit, at first and at most."""
 _LONG_IN_COMING = 1 << 16
 """Bytes without a newline after which lines seem to end with carriage returns."""
 _RETURNS = re.compile(rb"\r++\n?")
@@ -98,15 +98,17 @@ class Reader:
         at, size = 0, _WINDOWS[0]
         while at < len(block):
             if not self._desk.busy:
-                size = 1
                 nearest = bisect_left(openings, at)
                 if nearest == len(openings):
                     break
                 start = block.rfind(b"\n", at, openings[nearest]) + 1 or at
                 self._number += block.count(b"\n", at, start)
-                at = start
+                at, size = _line_end(block, start, 1), _WINDOWS[0]
+                self._desk.line(self._number, block[start:at])
+                self._number += 1
+                continue
             end = _line_end(block, at, size)
-            size = min(max(2 * size, _WINDOWS[0]), _WINDOWS[1])
+            size = min(2 * size, _WINDOWS[1])
             here = found[bisect_left(places, at) : bisect_left(places, end)]
             self._number += self._desk.window(self._number, block[at:end], here, at)
             at = end

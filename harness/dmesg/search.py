@@ -88,14 +88,20 @@ def _rules_for(words: frozenset[bytes]) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if words.intersection(rule.words))
 
 
-def headline_of(text: bytes) -> tuple[Rule, re.Match[str]] | None:
-    """Find the rule whose headline this line is."""
-    text = text[:_MAX_HEADLINE]
-    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+@functools.lru_cache(maxsize=1)
+def _rules_of(text: bytes) -> tuple[str, tuple[Rule, ...]]:
+    """Give a line as text, and the rules that list any of its words; a line is asked for twice in a row."""
     line = text.decode("utf-8", "replace")
     if KTAP.match(line):
-        return None
-    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
+        return line, ()
+    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
+    return line, _rules_for(frozenset([_ALL_WORDS[word] for word, _, _ in hits]))
+
+
+def headline_of(text: bytes) -> tuple[Rule, re.Match[str]] | None:
+    """Find the rule whose headline this line is."""
+    line, rules = _rules_of(text[:_MAX_HEADLINE])
+    for rule in rules:
         match = rule.pattern.match(line)
         if match is not None:
             return rule, match
@@ -107,12 +113,10 @@ def headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
 
     People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
     """
-    text = text[:_MAX_HEADLINE]
-    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
-    line = text.decode("utf-8", "replace")
-    if KTAP.match(line) or line.startswith("---[ end "):
+    line, rules = _rules_of(text[:_MAX_HEADLINE])
+    if line.startswith("---[ end "):
         return None
-    for rule in _rules_for(frozenset([_ALL_WORDS[hit[0]] for hit in hits])):
+    for rule in rules:
         found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
         match = rule.pattern.match(line[found.start() :]) if found else None
         if match is not None:
