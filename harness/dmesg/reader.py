@@ -128,6 +128,8 @@ class _LineEnds:
 
     def read(self, chunk: bytes) -> bytes:
         """Give what can be read on: nothing until the first newline, unless that is long in coming."""
+        if not self._known and not self._waiting:
+            self._known = chunk.find(b"\n", 0, _LONG_IN_COMING) >= 0
         if self._known and not self._returns:
             return chunk
         self._waiting += chunk
