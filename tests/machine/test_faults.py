@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.machine import BootSpec, boot, build_initrd
+from harness.machine.channel import Channel
 from harness.machine.qemu import QemuGuest
 from harness.words import Ending, GuestEndedError, InfraError
 from tests.smallfs import small_filesystem
@@ -100,10 +102,20 @@ async def test_frozen_guest_is_silent_and_leaves_its_registers(spec: BootSpec) -
     assert "RIP=" in (spec.folder / "registers.txt").read_text()
 
 
-async def test_guest_that_does_not_power_off_is_silent(spec: BootSpec) -> None:
+async def test_guest_that_does_not_power_off_is_silent(
+    spec: BootSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Channel, "poweroff", lambda _: None)  # its agent answers on
     guest = await boot(replace(spec, silence=3))
-    await guest.vm.command("stop")
     assert await guest.shutdown() is Ending.SILENT
+
+
+async def test_harness_that_was_held_up_sees_that_the_guest_powered_off_in_time(spec: BootSpec) -> None:
+    guest = await boot(replace(spec, silence=5))
+    shutdown = asyncio.create_task(guest.shutdown())
+    await asyncio.sleep(0.01)  # the agent is told
+    time.sleep(10)  # noqa: ASYNC251
+    assert await shutdown is Ending.POWEROFF
 
 
 async def test_guest_with_interrupts_off_is_silent_and_leaves_its_registers(
