@@ -20,6 +20,7 @@ from harness.dmesg.search import (
     HEADLINE,
     MORE_THAN_MARKS,
     NMI,
+    NOISY,
     PART,
     TAGS,
     Hit,
@@ -75,7 +76,7 @@ class Desk:
 
     def line(self, number: int, block: bytes) -> None:
         """Take a line of this number that may begin something, with its newline, while nothing is open."""
-        raw, text = whole_lines(block)
+        raw, text = whole_lines(block, noisy=True)
         line = read_ready(text)
         self._telling(line.caller, Lines([line.text], [raw], [number]), 0)
 
@@ -84,10 +85,11 @@ class Desk:
 
         `hits` are the words in the block, which begins at `origin`.
         """
-        whole, text = whole_lines(block)
+        last_word = max(hits)[0] if hits else -1
+        whole, text = whole_lines(block, noisy=last_word >= NOISY)
         raw = whole.split(b"\n")
         count = len(raw)
-        texts, callers = read_lines(text, count, tagged=any(word >= TAGS for word, _, _ in hits))
+        texts, callers = read_lines(text, count, tagged=last_word >= TAGS)
         lines = Lines(texts, raw, list(range(number, number + count)))
         marked = marked_lines(block, hits, origin)
         here = 0
@@ -141,7 +143,7 @@ class Desk:
             self._give_up_silent(caller, lines.numbers[at])
         if caller in self._preface and found and found[0].minor:  # what a WARN says
             found = None
-        elif found is None and not self._live(caller, lines.numbers[at]):
+        elif found is None and caller not in self._open:
             found = headline_within(text)
         if found is not None and not (found[0].is_part and self._owner(caller) in self._open):
             self._begin(*found, caller, lines, at)
@@ -150,7 +152,7 @@ class Desk:
 
     def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, lines: Lines, at: int) -> None:
         number = lines.numbers[at]
-        report = self._live(caller, number)
+        report = self._open.get(caller)
         if report is not None:
             if report.repeats(rule, match) or report.absorbs(rule, match.string):
                 report.absorb(lines, at)

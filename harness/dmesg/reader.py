@@ -14,15 +14,15 @@ from bisect import bisect_left
 
 from harness.dmesg.desk import Desk
 from harness.dmesg.line import MAX_LINE, find_colours
-from harness.dmesg.search import OPENING_WORDS, find_words
+from harness.dmesg.search import OPENING_WORDS, PLACE, find_words
 from harness.words import Event
 
 _SLICE = 1 << 18
 """Bytes that are searched at once: small enough for the CPU's cache."""
 _COLOURED = 1 << 12
 """Bytes of those that are searched at once where escape sequences must be taken off first."""
-_WINDOWS = (1 << 10, 1 << 14)
-"""Bytes that are read closely at once behind the line of a hit, at first and at most."""
+_WINDOW = 10 << 10
+"""Bytes that are read closely at once while a report is open: more than most reports have left then."""
 _LONG_IN_COMING = 1 << 16
 """Bytes without a newline after which lines seem to end with carriage returns."""
 _RETURNS = re.compile(rb"\r++\n?")
@@ -93,24 +93,23 @@ class Reader:
 
     def _slice(self, block: bytes) -> None:
         found = find_words(block)
-        places = [start for _, start, _ in found]
-        openings = [start for word, start, _ in found if word < OPENING_WORDS]
-        at, size = 0, _WINDOWS[0]
+        at, here = 0, 0
         while at < len(block):
+            here = bisect_left(found, at, here, key=PLACE)
             if not self._desk.busy:
-                nearest = bisect_left(openings, at)
-                if nearest == len(openings):
+                while here < len(found) and found[here][0] >= OPENING_WORDS:
+                    here += 1
+                if here == len(found):
                     break
-                start = block.rfind(b"\n", at, openings[nearest]) + 1 or at
+                start = block.rfind(b"\n", at, found[here][1]) + 1 or at
                 self._number += block.count(b"\n", at, start)
-                at, size = _line_end(block, start, 1), _WINDOWS[0]
+                at = _line_end(block, start, 1)
                 self._desk.line(self._number, block[start:at])
                 self._number += 1
                 continue
-            end = _line_end(block, at, size)
-            size = min(2 * size, _WINDOWS[1])
-            here = found[bisect_left(places, at) : bisect_left(places, end)]
-            self._number += self._desk.window(self._number, block[at:end], here, at)
+            end = _line_end(block, at, _WINDOW)
+            hits = found[here : bisect_left(found, end, here, key=PLACE)]
+            self._number += self._desk.window(self._number, block[at:end], hits, at)
             at = end
         self._number += block.count(b"\n", at)
 

@@ -60,7 +60,6 @@ _PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
 
 A lock class that has a place as its name is none: ` (kernel/x.c:12){+.-.}`.
 """
-_C_FILE = re.compile(r"\.c:")
 _LONGEST = 1024
 """Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
 
@@ -127,8 +126,9 @@ def with_offsets(text: str) -> str:
     It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them.
     The text stays as long as it is.
     """
-    for file in _C_FILE.finditer(text):
-        if text.startswith("(", text.rfind(" ", 0, file.start()) + 1):
+    at = -1
+    while (at := text.find(".c:", at + 1)) >= 0:
+        if text.startswith("(", text.rfind(" ", 0, at) + 1):
             return _PLACE.sub(_offset, text)
     return text
 
