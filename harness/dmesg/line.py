@@ -151,9 +151,10 @@ def whole_lines(block: bytes, *, noisy: bool) -> tuple[bytes, bytes]:
     long = len(block) > half
     if long and any(block.find(b"\n", at, at + half) < 0 for at in range(0, len(block) - half, half)):
         block = b"\n".join([line[:MAX_LINE] for line in block.split(b"\n")])
-    if not noisy and b"\r" not in block and find_colours(block, 0, len(block)) == len(block):
-        text = block[:-1]
-        return text, text
+    if not noisy and find_colours(block, 0, len(block)) == len(block):
+        text = block.replace(b"\r\n", b"\n")[:-1]
+        if b"\r" not in text:
+            return text, text
     bare = block.translate(None, _SPECIAL)
     if len(bare) < len(block) and len(bare) + block.count(b"\r\n") < len(block):
         block = block.replace(b"\r\n", b"\n")[:-1]

@@ -63,7 +63,6 @@ _USE = re.compile(
 )
 """What stands above the call trace of a use."""
 _STAMP_INSIDE = re.compile(r"(?<=[({, ])\[ *+\d{1,10}\.\d{6}\](?:\[ *+[TC]\d{1,10}\])? ?")
-_PIECE = re.compile(r"\([\n\[]")
 _IN_PIECES = re.compile(
     r"(?P<index>(?:\n[ ]*(?:->[ ]\#\d++|\#\d++:))?)[ ]*\n[ ]*\([ ]*\n(?P<name>[^\n]++)\n\)"
     r"(?P<usage>\{[^\n}]{1,16}\})\n?(?P<end>:(?=\n)|,[ ]at:)(?:(?<=at:)\n)?"
@@ -203,7 +202,7 @@ def _mended(text: str) -> str:
     From 4.9 on, printk() began a new line for each piece without KERN_CONT; lockdep.c got its KERN_CONT and
     pr_cont() only by and by.
     """
-    if not _PIECE.search(text):
+    if "(\n" not in text and "([" not in text:
         return text
     return _IN_PIECES.sub(_joined, _STAMP_INSIDE.sub("", text))
 

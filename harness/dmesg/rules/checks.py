@@ -35,7 +35,7 @@ def _sleep(found: Found) -> Findings:
     elif "assuming" in text:
         subtype, label = "assuming", text.removeprefix("BUG: ").rstrip()
     comm, pid = found.match["comm"], found.match["pid"]
-    for line in found.texts[1:3]:
+    for line in found.below(2):
         named = re.search(r"pid: (\d+), name: (.*)$", line)
         if named:
             pid, comm = named[1], named[2]
@@ -133,7 +133,7 @@ RULES = (
         ),
         (b"BUG ",),
         _slab,
-        complete=lambda found: len(found.texts) > 3,
+        complete=lambda found: len(found.below(3)) == 3,
     ),
     Rule(
         Kind.BUG,

@@ -36,7 +36,7 @@ def _warning(found: Found) -> Findings:
 
     What lockdep doubts of itself and what the old watchdog found is told by that message alone.
     """
-    near = "\n".join((*found.before, *found.texts[1:3]))
+    near = "\n".join((*found.before, *found.below(2)))
     match = found.match
     place = re.sub(r":\d+$", "", match["file"] or "")
     named = function_name(match["name"] or "")

@@ -151,7 +151,7 @@ def gave_up(found: Found) -> Findings:
     said = found.match[0].removeprefix("BUG: ")
     function = stack.guilty(found.text)
     if said.startswith("WARNING"):
-        near = "\n".join((*found.before, *found.texts[1:4]))
+        near = "\n".join((*found.before, *found.below(3)))
         doubt = re.search(rf"{SELF_CHECK.pattern}.*", near, re.MULTILINE)
         said = doubt[0] if doubt else f"WARNING{where(found.match['name'])}"
     said = message(_RWSEM_STATE.sub("", said))

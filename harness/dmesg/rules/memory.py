@@ -46,10 +46,13 @@ _OF_MEMCG = ("emory cgroup out of memory", "CONSTRAINT_MEMCG", "\nMemory cgroup 
 """What `oom_kill_process()` and `mem_cgroup_print_oom_meminfo()` print for a memory cgroup only."""
 
 
+_VICTIM = re.compile(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?")
+
+
 def _oom(found: Found) -> Findings:
     """Say who was killed; who asked for one page too many is chance, and so not part of the identity."""
-    last = next((text for text in reversed(found.texts) if "illed process" in text), "")
-    killed = re.search(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?", last)
+    last = found.text.rfind("\n", 0, max(found.text.rfind("illed process"), 0)) + 1
+    killed = _VICTIM.search(found.text, last)
     memcg = any(sign in found.text for sign in _OF_MEMCG)
     comm = killed["comm"] if killed else None
     return Findings(
@@ -66,6 +69,13 @@ _KILLED = re.compile(
     r"(?:Out of memory|Memory cgroup out of memory)[^:]*: (?:OOM victim|[Kk]ill(?:ed)? process) "
 )
 
+
+def _names_victim(found: Found) -> bool:
+    """Tell whether one of the last lines does, or what `dump_oom_summary()` says just above."""
+    last = found.text.rsplit("\n", 3)[-3:]
+    return _KILLED.match(last[-1]) is not None or "oom-kill:" in "".join(last)
+
+
 RULES = (
     Rule(
         Kind.PAGE_ALLOC_FAILURE,
@@ -80,7 +90,7 @@ RULES = (
         re.compile(r"SL[AU]B: Unable to allocate memory on "),
         (b"Unable to allocate memory on",),
         _slab,
-        complete=lambda found: len(found.texts) > 1,
+        complete=lambda found: bool(found.below(1)),
     ),
     Rule(
         Kind.VMALLOC_FAILURE,
@@ -100,9 +110,7 @@ RULES = (
         _oom,
         End.VICTIM,
         absorbs=_KILLED,
-        complete=lambda found: (
-            bool(_KILLED.match(found.texts[-1])) or "oom-kill:" in "".join(found.texts[-3:])
-        ),
+        complete=_names_victim,
     ),
     Rule(
         Kind.OOM_KILL,

@@ -92,7 +92,7 @@ def undefined(said: str) -> str:
 def _ubsan(found: Found) -> Findings:
     what = found.match["what"]
     if what == "Undefined behaviour":
-        what = undefined(found.texts[1] if len(found.texts) > 1 else "")
+        what = undefined("".join(found.below(1)))
     function = stack.guilty(found.text, first=(found.match["name"],))
     place = found.match["file"] or ""
     end = where(function) or where(place)
@@ -170,6 +170,6 @@ RULES = (
         (b"BUG: memory leak", b"unreferenced object "),
         leak,
         absorbs=re.compile(r"unreferenced object "),
-        complete=lambda found: any("backtrace" in text for text in found.texts[:-1]),
+        complete=lambda found: "backtrace" in found.text.rpartition("\n")[0],
     ),
 )
