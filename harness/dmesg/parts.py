@@ -28,6 +28,7 @@ PART = r"""
     """
 """Matches the beginning of a line without its stamps.
 
-Source of a verbose regular expression. Call frames need not be in it: they count as parts by themselves. Only
-the beginning matters, so an alternative ends as soon as it is sure, and has no unbounded repetition in it.
+Source of a verbose regular expression. Call frames and instruction pointers need not be in it: they count as
+parts by themselves. Only the beginning matters, so an alternative ends as soon as it is sure, and has no
+unbounded repetition in it.
 """

@@ -55,7 +55,7 @@ _AT = {
 }
 _TWO_STACKS = "Nested lock was not taken"
 """`print_lock_nested_lock_not_held()` prints two of them: the end of the first is not the report's."""
-_A_PART = re.compile(rf"{PART}|{stack.FRAME}".encode(), re.VERBOSE)
+_A_PART = re.compile(rf"{PART}|{stack.NAMING}".encode(), re.VERBOSE)
 
 
 @dataclass(slots=True)

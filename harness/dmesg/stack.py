@@ -33,8 +33,6 @@ _FRAME = rf"""
     | [ ]\([\w./+-]++(?<=\.[chS]):\d                          # scripts/decode_stacktrace.sh
   )
 """
-FRAME = re.sub(r"\(\?P<\w+>", "(?:", _FRAME)
-"""A line of a call trace, from its beginning: source of a verbose regular expression without groups."""
 _FRAMES = re.compile(_FRAME, re.VERBOSE)
 _POINTER = rf"""
   (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
@@ -49,6 +47,8 @@ _POINTER = rf"""
 """
 _NAMING = re.compile(rf"{_POINTER}|{_FRAME}", re.VERBOSE)
 """Who may be to blame: the instruction pointer of a register dump, and frames."""
+NAMING = re.sub(r"\(\?P<\w+>", "(?:", _NAMING.pattern)
+"""The same, from the beginning of a line: source of a verbose regular expression without groups."""
 _SYSTEM_CALL = re.compile(
     r"^(?:__(?:x64|ia32|arm64|s390x?|riscv|se|do)_(?:compat_)?|compat_)?(?:sys|SyS|SYSC)_"
 )
