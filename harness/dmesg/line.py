@@ -38,7 +38,7 @@ _WRAPPING = rb"""
       <\d{1,3}> # syslog level
     | (?:kern|user|daemon)[ ]*+:(?:emerg|alert|crit|err|warn|notice|info|debug)[ ]*+:[ ]   # dmesg -x
     | \d{1,3},\d{1,20},(?P<micros>\d{1,18}),[-c+](?:,caller=(?P<from>[TC]\d{1,10}))?[^;\n]{0,80}; # netconsole
-    | [#](?:[ ]|(?=\n|\Z))                                                 # a kselftest runner's quoting
+    | [#>](?:[ ]|(?=\n|\Z))                                                # quoted by kselftest, by a mail
     | \[(?:[A-Z][a-z]{2}[ ])?[A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ][\d:.]{4,18}(?:[ ]\d{4})?\][ ]?  # dmesg -T, -e
     | \[[ ]*+\+\d{1,10}\.\d{1,9}\][ ]                                      # dmesg -d -e
     | (?:[A-Z][a-z]{2}[ ])?\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d|[ ]UTC)?\]?[ ]  # ISO date
@@ -66,14 +66,19 @@ _LINE = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+(?P<text>[^\n]*+)" % (_WRAPPING, _T
 _A_LINE, _LINES, _STAMPS = map(_pattern, (_LINE, rb"\n" + _LINE, _STAMP))
 _CALLERS = ("task", "caller", "only", "from")
 """Groups of a line, one of which says who printed it."""
-_FIELDS = operator.itemgetter(*(_LINES.groupindex[name] - 1 for name in ("text", *_CALLERS)))
-"""Takes the text and those from what `findall()` gives of a line."""
-_LATE_STAMP = _pattern(
-    rb"%(time)s(?:%(caller)s)?[ ](?![^\n]*%(time)s)" % {b"time": _TIME, b"caller": _CALLER}
+_FIELDS = operator.itemgetter(
+    *(_LINES.groupindex[name] - 1 for name in ("text", "time", "micros", *_CALLERS))
 )
-"""The last stamp of a line: what stands before it was printed by somebody else, without a newline."""
+"""Takes the text, what says when and those from what `findall()` gives of a line."""
+_INNER_STAMP = _pattern(rb"%s(?:%s)?[ ]" % (_TIME, _CALLER))
+"""A stamp in the middle of a line.
+
+What stands before the first of a line was printed by somebody else, without a newline, or put there by who
+quotes the line: a mail, the name of a container, the number of the line.
+"""
+_LAST_STAMP = _pattern(rb"%s(?![^\n]*%s)" % (_INNER_STAMP.pattern, _TIME))
 _USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
-_UNUSUAL = _pattern(rb"\n(?=[\[<#\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
+_UNUSUAL = _pattern(rb"\n(?=[\[<#>\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 """A line that begins with more than its text; most are told from it by their first byte."""
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
 """A usual stamp with something behind it that belongs to it."""
@@ -114,7 +119,15 @@ def read_ready(text: bytes) -> Line:
     assert line is not None  # the text may be anything
     time, micros = line["time"], line["micros"]
     seconds = float(time.replace(b" ", b"")) if time else int(micros) / 1e6 if micros else None
-    return Line(line["text"].rstrip(), seconds, _caller(*line.group(*_CALLERS)))
+    caller = _caller(*line.group(*_CALLERS))
+    quoted = _quoted(line["text"]) if seconds is None and caller is None else None
+    return quoted or Line(line["text"].rstrip(), seconds, caller)
+
+
+def _quoted(text: bytes) -> Line | None:
+    """Read a line from its first stamp on, which does not stand at its beginning, or None without one."""
+    stamp = _INNER_STAMP.search(text)
+    return read_ready(text[stamp.start() :]) if stamp else None
 
 
 def _caller(task: bytes, *printed: bytes) -> bytes | None:
@@ -122,22 +135,16 @@ def _caller(task: bytes, *printed: bytes) -> bytes | None:
 
 
 def read_time(raw: bytes, text: bytes) -> float | None:
-    """Give the time of the stamp of a line, or else of the last stamp in the middle of it.
-
-    `text` is the line without its stamps.
-    """
+    """Give the time of the stamp of a line; `text` is the line without its stamps."""
     stamp = _STAMPS.match(raw)
     if stamp and stamp["time"]:
         return float(stamp["time"].replace(b" ", b""))
-    time = read_line(raw).time if text != raw else None
-    if time is None and (late := after_late_stamp(raw)):
-        return late.time
-    return time
+    return read_line(raw).time if text != raw else None
 
 
 def after_late_stamp(text: bytes) -> Line | None:
     """Read again from the last stamp in the middle of a line, or None if there is none there."""
-    late = _LATE_STAMP.search(text)
+    late = _LAST_STAMP.search(text)
     return read_line(text[late.start() :]) if late else None
 
 
@@ -185,7 +192,7 @@ def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], 
             usual = _SYSLOG
         elif _BEHIND.search(block):
             return _any_lines(b"\n" + block)
-    elif not _UNUSUAL.search(b"\n" + block):
+    elif not _UNUSUAL.search(b"\n" + block) and not _INNER_STAMP.search(block):
         return list(map(bytes.rstrip, block.split(b"\n"))), [None] * count
     before, *stamped = usual.split(b"\n" + block)
     callers: list[bytes | None] = stamped[::2]
@@ -213,15 +220,22 @@ def _with_others(
 
 def _others(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
     """Read lines without stamps, or with stamps of other shapes, each with a newline before it."""
-    if b"kernel:" in block or _UNUSUAL.search(block):
+    if b"kernel:" in block or _UNUSUAL.search(block) or _INNER_STAMP.search(block):
         return _any_lines(block)
     texts = block.split(b"\n")[1:]
     return texts, [None] * len(texts)
 
 
 def _any_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
-    lines = list(map(_FIELDS, _LINES.findall(block)))
-    return [text.rstrip() for text, *_ in lines], [_caller(*callers) for _, *callers in lines]
+    texts, whose = [], []
+    any_stamps = _INNER_STAMP.search(block) is not None
+    for text, time, micros, *callers in map(_FIELDS, _LINES.findall(block)):
+        caller = _caller(*callers)
+        if any_stamps and not (time or micros or caller) and (line := _quoted(text)):
+            text, caller = line.text, line.caller
+        texts.append(text.rstrip())
+        whose.append(caller)
+    return texts, whose
 
 
 def _clean(block: bytes) -> bytes:

@@ -80,6 +80,11 @@ def test_a_kernel_line_behind_a_prompt_is_found() -> None:
     assert after_late_stamp(b"plain") is None
 
 
+def test_what_quotes_a_line_is_not_the_kernels() -> None:
+    line = read_line(b"box-1  | [    1.000000][   T12] foo [    2.000000][   T13] bar")
+    assert (line.text, line.caller, line.time) == (b"foo [    2.000000][   T13] bar", b"T12", 1.0)
+
+
 def test_lines_are_read_with_their_callers() -> None:
     block = b"$ ls\n[ 1.000000][ T1] a\n[ 1.000000][ T1] \n[ 1.000000][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0] c"
     assert read_lines(block, 7, tagged=False) == (
@@ -103,6 +108,8 @@ STAMPS = st.sampled_from(
         b"\xff",
         b"\r",
         b" \t",
+        b"> ",
+        b"box-1  | ",
     ]
 )
 LINES = st.lists(
