@@ -33,7 +33,7 @@ _MORE = "\nother info that might help"
 _DEPENDENCIES = "dependencies between"
 """What follows the held locks in reports of interrupts."""
 _ACQUIRING = (
-    "is trying to acquire lock",
+    "is trying to acquire",
     "is trying to lock",
     "just changed the state of lock",
     " takes:",
