@@ -27,10 +27,11 @@ _ESCAPES = re.compile(
 )
 
 _TIME = rb"\[[ ]*+\d{1,10}+\.\d{6}+\]"
-_CALLER = rb"\[[ ]*+[TC]\d{1,10}+\]"
+_CALLER = rb"[ ]?\[[ ]*+[TC]\d{1,10}+\]"
+"""As printk prints it; others put a blank between the two."""
 _STAMP = rb"""
   (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:[ ]<[ \d.+]{1,24}>)?\]
-      (?:\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
+      (?:[ ]?\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
     | \[[ ]*+(?P<only>[TC]\d{1,10})\]
   ) (?:[ ]|(?=\s|\Z))
 """
@@ -77,7 +78,7 @@ What stands before the first of a line was printed by somebody else, without a n
 quotes the line: a mail, the name of a container, the number of the line.
 """
 _LAST_STAMP = _pattern(rb"%s(?![^\n]*%s)" % (_INNER_STAMP.pattern, _TIME))
-_USUAL = _pattern(rb"\n%s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
+_USUAL = _pattern(rb"\n%s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?=[\[<#>\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 """A line that begins with more than its text; most are told from it by their first byte."""
 _BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
@@ -88,7 +89,7 @@ _SYSLOG = _pattern(
     rb"""
     \n(?: [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d
         | \d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?
-    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))(?!%(tag)s|%(phone)s)
+    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))(?!%(tag)s|%(phone)s)
     """
     % {b"time": _TIME, b"tag": _TAG, b"phone": _nameless(_PHONE)}
 )
