@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import itertools
 import operator
-import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from harness.dmesg.event import is_proven, make_event
 from harness.dmesg.line import after_late_stamp, read_lines, read_ready, read_time, whole_lines
 from harness.dmesg.report import Lines, Report
-from harness.dmesg.rules.rule import Rule
 from harness.dmesg.search import (
     BEGINS_ANYWHERE,
     BOOT,
@@ -23,6 +21,7 @@ from harness.dmesg.search import (
     NOISY,
     PART,
     TAGS,
+    Headline,
     Hit,
     headline_of,
     headline_within,
@@ -127,7 +126,9 @@ class Desk:
 
     def _telling(self, caller: bytes | None, lines: Lines, at: int) -> None:
         """Take a line that may be a headline, or begin a boot."""
-        text = lines.texts[at]
+        report = self._open.get(caller)
+        quote = report.quote if report else b""
+        text = lines.texts[at].removeprefix(quote)
         if CUT in text:
             self._finish(caller)
             preface = self._preface[caller] = Lines()
@@ -139,23 +140,26 @@ class Desk:
             return
         found = headline_of(text)
         if found is None and late is not None and (found := headline_of(late.text)):
-            caller = late.caller
+            caller, quote = late.caller, b""
             self._give_up_silent(caller, lines.numbers[at])
         if caller in self._preface and found and found[0].minor:  # what a WARN says
             found = None
         elif found is None and caller not in self._open:
             found = headline_within(text)
         if found is not None and not (found[0].is_part and self._owner(caller) in self._open):
-            self._begin(*found, caller, lines, at)
+            self._begin(found if found.quote else found._replace(quote=quote), caller, lines, at)
         else:
             self._marked(caller, lines, at)
 
-    def _begin(self, rule: Rule, match: re.Match[str], caller: bytes | None, lines: Lines, at: int) -> None:
+    def _begin(self, headline: Headline, caller: bytes | None, lines: Lines, at: int) -> None:
+        rule, match, quote = headline
         number = lines.numbers[at]
         report = self._open.get(caller)
         if report is not None:
+            if report.take_copy(lines, at):
+                return
             if report.repeats(rule, match) or report.absorbs(rule, match.string):
-                report.absorb(lines, at)
+                report.absorb(lines.without(report.quote, at, at + 1), at)
                 self._finish_if_over(caller, report)
                 return
             report.give_back_banner()
@@ -164,8 +168,10 @@ class Desk:
         if preface is None or number - preface.numbers[-1] > _STALE:
             preface = Lines()
         raw = lines.raw[at]
-        headline = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
-        self._open[caller] = Report(rule, match, read_time(raw, lines.texts[at]), preface, headline, number)
+        time = read_time(raw, lines.texts[at])
+        first = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
+        before = preface.without(quote, 0, len(preface.texts))
+        self._open[caller] = Report(rule, match, time, before, first, quote, number)
 
     def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> int:
         """Take lines of one stream that begin nothing while its report is open.
@@ -184,6 +190,7 @@ class Desk:
         report = self._open.get(owner)
         if report is None:
             return end
+        lines = lines.without(report.quote, start, end)
         to = report.add(lines, start, min(end, start + report.room))
         self._finish_if_over(owner, report)
         return to
@@ -198,7 +205,7 @@ class Desk:
         owner = self._owner(caller)
         report = self._open.get(owner)
         if report is not None:
-            report.add_marked(lines, at)
+            report.add_marked(lines.without(report.quote, at, at + 1), at)
             self._finish_if_over(owner, report)
 
     def _owner(self, caller: bytes | None) -> bytes | None:

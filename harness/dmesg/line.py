@@ -89,7 +89,8 @@ _SYSLOG = _pattern(
     rb"""
     \n(?: [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d
         | \d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?
-    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))(?!%(tag)s|%(phone)s)
+    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))
+    (?!%(tag)s|%(phone)s)
     """
     % {b"time": _TIME, b"tag": _TAG, b"phone": _nameless(_PHONE)}
 )

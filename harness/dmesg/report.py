@@ -72,6 +72,13 @@ class Lines:
         self.raw += others.raw[start:end]
         self.numbers += others.numbers[start:end]
 
+    def without(self, quote: bytes, start: int, end: int) -> Lines:
+        """Give the same lines, those from `start` to `end` without what stands before each of them."""
+        if not quote:
+            return self
+        texts = [text.removeprefix(quote) for text in self.texts[start:end]]
+        return Lines(self.texts[:start] + texts + self.texts[end:], self.raw, self.numbers)
+
     def drop(self, start: int) -> None:
         """Remove the lines from `start` on."""
         del self.texts[start:], self.raw[start:], self.numbers[start:]
@@ -85,7 +92,8 @@ class Lines:
 class Report:
     """An open report: its rule and its lines so far, of which the last may be foreign ones.
 
-    `lines` begins with the headline, `before` are those that led to it.
+    `lines` begins with the headline, `before` are those that led to it. `quote` is what stood before the
+    headline on its line, and may stand before the others.
     """
 
     rule: Rule
@@ -93,6 +101,7 @@ class Report:
     time: float | None
     before: Lines
     lines: Lines
+    quote: bytes
     last_number: int
     """Of the last line that was looked at."""
     marked: bool = False
@@ -106,6 +115,8 @@ class Report:
     """A line such as `Oops: 0002 [#1] SMP` has followed."""
     proven: bool = field(init=False)
     """It is a report for sure: it has a headline, or shows what it is part of."""
+    _doubled: bool = False
+    """Each line comes twice."""
     _repeats: int = 1
     """How often the headline was said."""
     _kept: int = 1
@@ -135,6 +146,15 @@ class Report:
             self.panicked = True
             return True
         return self.rule.absorbs is not None and self.rule.absorbs.match(text) is not None
+
+    def take_copy(self, lines: Lines, at: int) -> bool:
+        """Take a headline if it is the line before it, stamp and all: two consoles write to one port."""
+        self._doubled = self._doubled or (self._kept == 1 and lines.raw[at] == self.lines.raw[0])
+        if not self._doubled or lines.raw[at] != self.lines.raw[-1]:
+            return False
+        self.last_number = lines.numbers[at]
+        self._keep(lines, at, at + 1)
+        return True
 
     def repeats(self, rule: Rule, match: re.Match[str]) -> bool:
         """Tell whether a headline says the one before it again; then it is the report's.
@@ -276,8 +296,15 @@ class Report:
             self._kept -= 1
 
     def close(self) -> None:
-        """Give up the lines that are in doubt."""
+        """Give up the lines that are in doubt, and the texts of second copies."""
         self.lines.drop(self._kept)
+        if self._doubled:
+            raw = self.lines.raw
+            self.lines.texts = [
+                text
+                for text, own, before in zip(self.lines.texts, raw, [b"", *raw], strict=False)
+                if own != before
+            ]
 
 
 def is_part(text: bytes) -> bool:

@@ -11,6 +11,7 @@ import functools
 import itertools
 import operator
 import re
+from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
@@ -103,18 +104,26 @@ def _rules_of(text: bytes) -> tuple[str, tuple[Rule, ...]]:
     return line, _rules_for(frozenset([_ALL_WORDS[word] for word, _, _ in hits]))
 
 
-def headline_of(text: bytes) -> tuple[Rule, re.Match[str]] | None:
+class Headline(NamedTuple):
+    """A rule, the match of its headline, and what stands before that on its line."""
+
+    rule: Rule
+    match: re.Match[str]
+    quote: bytes = b""
+
+
+def headline_of(text: bytes) -> Headline | None:
     """Find the rule whose headline this line is."""
     line, rules = _rules_of(text[:_MAX_HEADLINE])
     for rule in rules:
         match = rule.pattern.match(line)
         if match is not None:
-            return rule, match
+            return Headline(rule, match)
     return None
 
 
-def headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
-    """Find a headline behind what else stands on its line: half a stamp, a program's unfinished line.
+def headline_within(text: bytes) -> Headline | None:
+    """Find a headline behind what else stands on its line: half a stamp, somebody's unfinished line, blanks.
 
     People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
     """
@@ -124,6 +133,8 @@ def headline_within(text: bytes) -> tuple[Rule, re.Match[str]] | None:
     for rule in rules:
         found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
         match = rule.pattern.match(line[found.start() :]) if found else None
-        if match is not None:
-            return dataclasses.replace(rule, needs_evidence=True), match
+        if found and match:
+            quote = line[: found.start()].encode("utf-8", "replace")
+            rule = dataclasses.replace(rule, needs_evidence=True)
+            return Headline(rule, match, quote if text.startswith(quote) else b"")
     return None

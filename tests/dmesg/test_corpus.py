@@ -45,6 +45,12 @@ def test_pieces_make_no_difference(size: int) -> None:
         assert events + reader.close() == parse(case.log), case.path.stem
 
 
+def test_a_console_that_a_mail_quotes_reads_the_same() -> None:
+    for case in CASES:
+        quoted = b"\n".join(b"> " + line for line in case.log.split(b"\n"))
+        assert [corpus.expectation(event) for event in parse(quoted)] == case.events, case.path.stem
+
+
 def test_the_corpus_has_reports_and_clean_logs() -> None:
     assert sum(bool(case.events) for case in CASES) >= 20
     assert any(not case.events for case in CASES)

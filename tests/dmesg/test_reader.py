@@ -226,6 +226,9 @@ STAMPINGS: dict[str, Callable[[int, bytes], bytes]] = {
     "mail": lambda n, text: b"> [%5d.%06d] %s" % (n, n, text),
     "answered mail": lambda n, text: b"> > " + text,
     "commit message": lambda n, text: b"    [%5d.%06d] %s" % (n, n, text),
+    "indented": lambda n, text: b"    " + text,
+    "prefixed": lambda n, text: b"vm0: " + text,
+    "blank before the caller": lambda n, text: b"[%5d.%06d] [  T123] %s" % (n, n, text),
     "numbered": lambda n, text: b"%6d\t[%5d.%06d][  T123] %s" % (n, n, n, text),
     "container": lambda n, text: b"box-1  | [%5d.%06d] %s" % (n, n, text),
     "logcat": lambda n, text: b"11-22 09:00:00.123     0     0 W         : [%5d.%06d] %s" % (n, n, text),
@@ -258,6 +261,14 @@ def test_stamps_make_no_difference(shape: str, log: bytes) -> None:
         assert getattr(event, field) == getattr(plain, field), field
     assert not event.truncated
     assert event.raw.count("\n") == plain.raw.count("\n")
+
+
+@pytest.mark.parametrize("log", [CIRCULAR, NULL], ids=["circular", "null"])
+def test_two_consoles_on_one_port_tell_the_same(log: bytes) -> None:
+    (once,) = parse(log)
+    (twice,) = parse(b"".join(2 * line for line in log.splitlines(keepends=True)))
+    assert (twice.title, twice.fingerprint, twice.truncated) == (once.title, once.fingerprint, False)
+    assert (twice.line, twice.end_line) == (2 * once.line - 1, 2 * once.end_line - 1)
 
 
 def test_every_field_is_told() -> None:
