@@ -35,11 +35,12 @@ _FRAME = rf"""
 """
 _FRAMES = re.compile(_FRAME, re.VERBOSE)
 _POINTER = rf"""
+  [ \t]*+
   (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
     | (?:EIP|P[CR]|pc)[ ]is[ ]at[ ]                    # x86-32, arm, sh, alpha
     | pc[ ]:[ ] | epc[ ]++:[ ](?:[0-9a-f]{{8,16}}[ ]++)?  # arm64, riscv, mips
     | NIP[ ]\[[0-9a-f]++\][ ] | Krnl[ ]PSW[ ]:[ ][^\n(]*+\(  # powerpc, s390
-    | [ ]*+ERA:[ ][0-9a-f]{{8,16}}[ ] | [ ]IAOQ\[0\]:[ ]    # loongarch, parisc
+    | ERA:[ ][0-9a-f]{{8,16}}[ ] | IAOQ\[0\]:[ ]    # loongarch, parisc
     | T?PC:[ ]<? | PC:[ ]{_ADDRESSES}                    # sparc, m68k
   )(?P<pointer>{_NAME})
   (?: \+0x(?:[0-9a-f]++/0x[0-9a-f]++(?P<of>[ ]\[[a-zA-Z_])?)?
