@@ -156,10 +156,11 @@ class Desk:
         number = lines.numbers[at]
         report = self._open.get(caller)
         if report is not None:
-            if report.take_copy(lines, at):
-                return
-            if report.repeats(rule, match) or report.absorbs(rule, match.string):
+            taken = report.take_copy(lines, at)
+            if not taken and (report.repeats(rule, match) or report.absorbs(rule, match.string)):
                 report.absorb(lines.without(report.quote, at, at + 1), at)
+                taken = True
+            if taken:
                 self._finish_if_over(caller, report)
                 return
             report.give_back_banner()

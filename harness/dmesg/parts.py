@@ -14,7 +14,8 @@ PART = r"""
     | irq[ ]event[ ]stamp|(?:hard|soft)irqs[ ]last|INFO:[ ]lockdep[ ]is[ ]turned
     | INFO:[ ]task[ ].*(?:is[ ]blocked[ ]on|blocked[ ]on[ ]a)|"echo[ ]0|task:
     | (?:\d+[ ])?locks?[ ]held|no[ ]locks[ ]held|stack[ ]backtrace|other[ ]info|Possible[ ]|Showing[ ]
-    | \d\.\d{1,3}[^\n ]{0,64}[ ]\#\d | .{1,32}/\d{1,10}[ ](?:is[ ](?:trying|freeing)|just[ ]changed|\[HC\d)
+    | \d{1,2}\.\d{1,3}[^\n ]{0,64}[ ]\#\d
+    | .{1,32}/\d{1,10}[ ](?:is[ ](?:trying|freeing)|just[ ]changed|\[HC\d)
     | [0-9a-f]{8,16}[ ]\( | (?:but|and)[ ](?:task|this|there)[ ] | and[ ]interrupts[ ]
     | which[ ](?:lock|would)[ ]
     | the[ ](?:existing[ ]|shortest[ ])?dependenc | to[ ]a[ ][\w-]{4,24}-unsafe | context-\{\d

@@ -149,8 +149,9 @@ class Report:
 
     def take_copy(self, lines: Lines, at: int) -> bool:
         """Take a headline if it is the line before it, stamp and all: two consoles write to one port."""
-        self._doubled = self._doubled or (self._kept == 1 and lines.raw[at] == self.lines.raw[0])
-        if not self._doubled or lines.raw[at] != self.lines.raw[-1]:
+        again = lines.raw[at] == self.lines.raw[-1]
+        self._doubled = self._doubled or (again and len(self.lines.raw) == 1)
+        if not (again and self._doubled):
             return False
         self.last_number = lines.numbers[at]
         self._keep(lines, at, at + 1)

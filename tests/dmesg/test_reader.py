@@ -271,6 +271,13 @@ def test_two_consoles_on_one_port_tell_the_same(log: bytes) -> None:
     assert (twice.line, twice.end_line) == (2 * once.line - 1, 2 * once.end_line - 1)
 
 
+@pytest.mark.parametrize(("between", "functions"), [(b"", ["nap"]), (b"usb 1-1: reset\n", [None, "nap"])])
+def test_only_the_line_before_can_be_a_copy(between: bytes, functions: list[str | None]) -> None:
+    headline = b"BUG: sleeping function called from invalid context at x.c:1\n"
+    trace = b"Call Trace:\n dump_stack+0x1/0x2\n __might_sleep+0x1/0x2\n nap+0x1/0x2\n"
+    assert [event.function for event in parse(headline + between + headline + trace)] == functions
+
+
 def test_every_field_is_told() -> None:
     (event,) = parse(NULL)
     assert event.kind is Kind.OOPS
