@@ -139,15 +139,17 @@ class Desk:
             self.finish_all()
             return
         found = headline_of(text)
+        if found and quote:
+            found = found.behind(quote)
         if found is None and late is not None and (found := headline_of(late.text)):
-            caller, quote = late.caller, b""
+            caller = late.caller
             self._give_up_silent(caller, lines.numbers[at])
         if caller in self._preface and found and found[0].minor:  # what a WARN says
             found = None
         elif found is None and caller not in self._open:
             found = headline_within(text)
         if found is not None and not (found[0].is_part and self._owner(caller) in self._open):
-            self._begin(found if found.quote else found._replace(quote=quote), caller, lines, at)
+            self._begin(found, caller, lines, at)
         else:
             self._marked(caller, lines, at)
 

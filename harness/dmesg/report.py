@@ -163,7 +163,11 @@ class Report:
         Symbolisers print a line for each function that was inlined, outwards: the last names the one that
         stands in a report without symbols.
         """
-        if rule is not self.rule or self._kept > self._repeats or not self.match.string.endswith("[inline]"):
+        if (
+            rule.pattern is not self.rule.pattern
+            or self._kept > self._repeats
+            or not self.match.string.endswith("[inline]")
+        ):
             return False
         self.match = match
         self._repeats += 1

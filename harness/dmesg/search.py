@@ -111,6 +111,10 @@ class Headline(NamedTuple):
     match: re.Match[str]
     quote: bytes = b""
 
+    def behind(self, quote: bytes) -> Headline:
+        """Give the same behind something: people quote headlines too, so it needs evidence below it."""
+        return Headline(dataclasses.replace(self.rule, needs_evidence=True), self.match, quote)
+
 
 def headline_of(text: bytes) -> Headline | None:
     """Find the rule whose headline this line is."""
@@ -125,7 +129,7 @@ def headline_of(text: bytes) -> Headline | None:
 def headline_within(text: bytes) -> Headline | None:
     """Find a headline behind what else stands on its line: half a stamp, somebody's unfinished line, blanks.
 
-    People quote headlines too, so it counts only with evidence below it; too general ones do not at all.
+    Too general ones do not count.
     """
     line, rules = _rules_of(text[:_MAX_HEADLINE])
     if line.startswith("---[ end "):
@@ -135,6 +139,5 @@ def headline_within(text: bytes) -> Headline | None:
         match = rule.pattern.match(line[found.start() :]) if found else None
         if found and match:
             quote = line[: found.start()].encode("utf-8", "replace")
-            rule = dataclasses.replace(rule, needs_evidence=True)
-            return Headline(rule, match, quote if text.startswith(quote) else b"")
+            return Headline(rule, match).behind(quote if text.startswith(quote) else b"")
     return None
