@@ -129,15 +129,16 @@ def headline_of(text: bytes) -> Headline | None:
 def headline_within(text: bytes) -> Headline | None:
     """Find a headline behind what else stands on its line: half a stamp, somebody's unfinished line, blanks.
 
-    Too general ones do not count.
+    Too general ones count behind blanks only.
     """
     line, rules = _rules_of(text[:_MAX_HEADLINE])
     if line.startswith("---[ end "):
         return None
     for rule in rules:
         found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
-        match = rule.pattern.match(line[found.start() :]) if found else None
-        if found and match:
-            quote = line[: found.start()].encode("utf-8", "replace")
+        start = found.start() if found else len(line) - len(line.lstrip())
+        match = None if rule.is_part else rule.pattern.match(line[start:])
+        if match is not None:
+            quote = line[:start].encode("utf-8", "replace")
             return Headline(rule, match).behind(quote if text.startswith(quote) else b"")
     return None
