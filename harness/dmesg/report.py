@@ -148,8 +148,11 @@ class Report:
         return self.rule.absorbs is not None and self.rule.absorbs.match(text) is not None
 
     def take_copy(self, lines: Lines, at: int) -> bool:
-        """Take a headline if it is the line before it, stamp and all: two consoles write to one port."""
-        again = lines.raw[at] == self.lines.raw[-1]
+        """Take a headline if it is the line before it, stamp and all: two consoles write to one port.
+
+        Without its time, it is another report that says the same.
+        """
+        again = self.time is not None and lines.raw[at] == self.lines.raw[-1]
         self._doubled = self._doubled or (again and len(self.lines.raw) == 1)
         if not (again and self._doubled):
             return False

@@ -271,9 +271,18 @@ def test_two_consoles_on_one_port_tell_the_same(log: bytes) -> None:
     assert (twice.line, twice.end_line) == (2 * once.line - 1, 2 * once.end_line - 1)
 
 
-@pytest.mark.parametrize(("between", "functions"), [(b"", ["nap"]), (b"usb 1-1: reset\n", [None, "nap"])])
-def test_only_the_line_before_can_be_a_copy(between: bytes, functions: list[str | None]) -> None:
-    headline = b"BUG: sleeping function called from invalid context at x.c:1\n"
+@pytest.mark.parametrize(
+    ("stamp", "between", "functions"),
+    [
+        (b"[    1.000000] ", b"", ["nap"]),
+        (b"[    1.000000] ", b"usb 1-1: reset\n", [None, "nap"]),
+        (b"", b"", [None, "nap"]),
+    ],
+)
+def test_only_the_line_before_can_be_a_copy(
+    stamp: bytes, between: bytes, functions: list[str | None]
+) -> None:
+    headline = stamp + b"BUG: sleeping function called from invalid context at x.c:1\n"
     trace = b"Call Trace:\n dump_stack+0x1/0x2\n __might_sleep+0x1/0x2\n nap+0x1/0x2\n"
     assert [event.function for event in parse(headline + between + headline + trace)] == functions
 

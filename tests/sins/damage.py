@@ -106,6 +106,11 @@ WHOLE: dict[str, Damage] = {
     "kmsg": _prefixed(_extended),
     "ktap": _prefixed(lambda number, stamp: b"# " + _whole(stamp)),
     "ktap-no-stamp": _prefixed(lambda number, stamp: b"# "),
+    "mail": _prefixed(lambda number, stamp: b"> " + _whole(stamp)),
+    "mail-no-stamp": _prefixed(lambda number, stamp: b"> > "),
+    "numbered": _prefixed(lambda number, stamp: b"%6d\t%s" % (number, _whole(stamp))),
+    "container": _prefixed(lambda number, stamp: b"box-1  | " + _whole(stamp)),
+    "blank-before-caller": _prefixed(lambda number, stamp: _whole(stamp).replace(b"][", b"] [")),
     "ci-clock": _prefixed(lambda number, stamp: b"2026-11-22T%s.123456Z %s" % (_clock(stamp), _whole(stamp))),
 }
 """What changes every line and takes nothing away: a reader that sees through it reads the same events."""
