@@ -26,15 +26,34 @@ _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])?"
 )
 
-_TIME = rb"\[[ ]*+\d{1,10}+\.\d{6}+\]"
+_TIME = rb"\[[ ]*+\d{1,10}+\.\d{6}+(?:s|@\d)?+\]"
+"""Kernels of phones and set-top boxes put a unit or the CPU behind the digits."""
 _CALLER = rb"[ ]?\[[ ]*+[TC]\d{1,10}+\]"
 """As printk prints it; others put a blank between the two."""
+
+
+def _pattern(source: bytes) -> re.Pattern[bytes]:
+    return re.compile(source, re.VERBOSE)
+
+
+def _nameless(source: bytes) -> bytes:
+    return re.sub(rb"\(\?P<\w+>", b"(?:", source)
+
+
+_PHONE = rb"""
+  (?: c\d{1,3}[ ]{1,8}(?=\d{1,7}[ ])                  # Spreadtrum, Qualcomm: CPU and task
+    | (?:<\d>)?[-.~ ]{0,3}\(\d{1,2}\)\[(?=\d{1,7}:)    # MediaTek: CPU, task and its name
+    | [A-Z]?[ ]?\[\d{1,2}:[^\]\n]{1,24}:[ ]*+(?=\d{1,7}\]) # Samsung: CPU, name and task
+    | \[pid:(?=\d{1,7},cpu)                           # HiSilicon
+  )(?P<task>\d{1,7})(?:[ ]|[:,][^\]\n]{1,40}\]|\][ ]?)
+"""
+"""What kernels of phones print behind the time, in place of a caller; not all have a blank before it."""
 _STAMP = rb"""
-  (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:[ ]<[ \d.+]{1,24}>)?\]
+  (?: \[(?P<time>[ ]*+\d{1,10}\.\d{1,9}|[ \d]{5}\.\d{6})(?:s|@\d|[ ]<[ \d.+]{1,24}>)?\]
       (?:[ ]?\[[ ]*+(?P<caller>[TC]\d{1,10})\])?
     | \[[ ]*+(?P<only>[TC]\d{1,10})\]
-  ) (?:[ ]|(?=\s|\Z))
-"""
+  ) (?:[ ]|(?=\s|\Z|%s))
+""" % _nameless(_PHONE)
 _WRAPPING = rb"""
       <\d{1,3}> # syslog level
     | (?:kern|user|daemon)[ ]*+:(?:emerg|alert|crit|err|warn|notice|info|debug)[ ]*+:[ ]   # dmesg -x
@@ -49,19 +68,6 @@ _WRAPPING = rb"""
 """
 _TAG = rb"(?:[\w.:-]{1,64}[ ](?:\w{1,8}\.\w{1,8}[ ])?)?kernel:[ ]?"
 """Host and tag of syslog and the journal; busybox writes facility and level between them."""
-
-_PHONE = rb"c\d{1,3}[ ]{1,8}(?P<task>\d{1,7})[ ]"
-"""CPU and task, as kernels of phones print them behind the time, in place of a caller."""
-
-
-def _pattern(source: bytes) -> re.Pattern[bytes]:
-    return re.compile(source, re.VERBOSE)
-
-
-def _nameless(source: bytes) -> bytes:
-    return re.sub(rb"\(\?P<\w+>", b"(?:", source)
-
-
 _LINE = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+(?P<text>[^\n]*+)" % (_WRAPPING, _TAG, _STAMP, _TAG, _PHONE)
 """Wrapping after wrapping, the kernel's stamp, what belongs to it, and the text."""
 _A_LINE, _LINES, _STAMPS = map(_pattern, (_LINE, rb"\n" + _LINE, _STAMP))
@@ -81,10 +87,15 @@ _LAST_STAMP = _pattern(rb"%s(?![^\n]*%s)" % (_INNER_STAMP.pattern, _TIME))
 _USUAL = _pattern(rb"\n%s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
 _UNUSUAL = _pattern(rb"\n(?=[\[<#>\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 """A line that begins with more than its text; most are told from it by their first byte."""
-_BEHIND = _pattern(rb"%s(?:%s)?[ ](?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
+_BEHIND = _pattern(rb"%s(?:%s)?[ ]?(?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
 """A usual stamp with something behind it that belongs to it."""
-TAG_WORDS = (b"kernel:", *(b"] c%d" % digit for digit in range(10)))
-"""Where a tag or a phone's CPU stands in a line, one of these does."""
+TAG_WORDS = (
+    b"kernel:",
+    b")[",
+    b"[pid:",
+    *(word % digit for digit in range(10) for word in (b"] c%d", b"[%d:")),
+)
+"""Where a tag or a phone's CPU and task stand in a line, one of these does."""
 _SYSLOG = _pattern(
     rb"""
     \n(?: [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d

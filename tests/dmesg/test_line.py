@@ -100,6 +100,12 @@ STAMPS = st.sampled_from(
     + [
         b"kern  :warn  : ",
         b"c1   2345 ",
+        b"[    1.234567]<0>.(1)[123:kworker/1:0]",
+        b" (0)[1:swapper/0]",
+        b"[1:    kworker/1:0:  123] ",
+        b"[pid:123,cpu1,kworker/1:0]",
+        b"[    1.234567s]",
+        b"[    1.234567@1] ",
         b"[Jan 1 00:00] ",
         b"06:50:01 ",
         b"12\r",
