@@ -18,7 +18,6 @@ from harness.dmesg.search import (
     HEADLINE,
     MORE_THAN_MARKS,
     NMI,
-    NOISY,
     PART,
     TAGS,
     Headline,
@@ -75,7 +74,7 @@ class Desk:
 
     def line(self, number: int, block: bytes) -> None:
         """Take a line of this number that may begin something, with its newline, while nothing is open."""
-        raw, text = whole_lines(block, noisy=True)
+        raw, text = whole_lines(block)
         line = read_ready(text)
         self._telling(line.caller, Lines([line.text], [raw], [number]), 0)
 
@@ -84,11 +83,10 @@ class Desk:
 
         `hits` are the words in the block, which begins at `origin`.
         """
-        last_word = max(hits)[0] if hits else -1
-        whole, text = whole_lines(block, noisy=last_word >= NOISY)
+        whole, text = whole_lines(block)
         raw = whole.split(b"\n")
         count = len(raw)
-        texts, callers = read_lines(text, count, tagged=last_word >= TAGS)
+        texts, callers = read_lines(text, count, tagged=bool(hits) and max(hits)[0] >= TAGS)
         lines = Lines(texts, raw, list(range(number, number + count)))
         marked = marked_lines(block, hits, origin)
         here = 0

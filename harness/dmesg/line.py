@@ -20,8 +20,6 @@ MAX_LINE = 8192
 
 _SPECIAL = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
 _NOISE = bytes(set(_SPECIAL) - {0x07, 0x0D, 0x1B})
-NOISE = tuple(bytes([byte]) for byte in set(_SPECIAL) - {0x00, 0x0D, 0x1B})
-"""Bytes that are no text, but for returns and those that `find_colours()` finds."""
 _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-9;?]{0,32}[@-~]|[()][0-9A-Za-z]|\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)|[=>78cDEHM])?"
 )
@@ -161,20 +159,15 @@ def after_late_stamp(text: bytes) -> Line | None:
     return read_line(text[late.start() :]) if late else None
 
 
-def whole_lines(block: bytes, *, noisy: bool) -> tuple[bytes, bytes]:
+def whole_lines(block: bytes) -> tuple[bytes, bytes]:
     """Give whole lines without DOS line ends and the last newline, as they came and ready to be read.
 
     What is too long is cut off; to be read, noise, colours and what was overwritten are taken off as well.
-    `noisy` tells whether some of the `NOISE` may be in the block.
     """
     half = MAX_LINE // 2
     long = len(block) > half
     if long and any(block.find(b"\n", at, at + half) < 0 for at in range(0, len(block) - half, half)):
         block = b"\n".join([line[:MAX_LINE] for line in block.split(b"\n")])
-    if not noisy and find_colours(block, 0, len(block)) == len(block):
-        text = block.replace(b"\r\n", b"\n")[:-1]
-        if b"\r" not in text:
-            return text, text
     bare = block.translate(None, _SPECIAL)
     if len(bare) < len(block) and len(bare) + block.count(b"\r\n") < len(block):
         block = block.replace(b"\r\n", b"\n")[:-1]
@@ -197,7 +190,7 @@ def without_colours(block: bytes) -> bytes:
 def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
     """Give the texts and the callers of so many lines that are ready to be read.
 
-    `tagged` tells whether some of the `TAG_WORDS` may be in them.
+    `tagged` tells whether some of the `TAG_WORDS` are in them.
     """
     usual = _USUAL
     if tagged:

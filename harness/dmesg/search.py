@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from harness.dmesg.line import NOISE, TAG_WORDS, find_colours, without_colours
+from harness.dmesg.line import TAG_WORDS, find_colours, without_colours
 from harness.dmesg.report import MARKS
 from harness.dmesg.rules import KTAP, PART_WORDS, RULES, WORDS
 from harness.dmesg.rules.rule import Rule
@@ -26,7 +26,7 @@ _MAX_HEADLINE = 1024
 CUT = b"-[ cut here ]-"
 BOOT = b"Linux version "
 NMI = b"NMI backtrace for cpu "
-_ALL_WORDS = (*WORDS, CUT, *PART_WORDS, BOOT, NMI, *MARKS, *TAG_WORDS, *NOISE)
+_ALL_WORDS = (*WORDS, CUT, *PART_WORDS, BOOT, NMI, *MARKS, *TAG_WORDS)
 OPENING_WORDS = _ALL_WORDS.index(BOOT)
 """The words before this one may open a report; those from it on matter only to a report that is open."""
 _PARTS = range(len(WORDS) + 1, OPENING_WORDS)
@@ -34,9 +34,7 @@ _PARTS = range(len(WORDS) + 1, OPENING_WORDS)
 _PLAIN_WORDS = _ALL_WORDS.index(NMI)
 """The words from this one on may stand in any line of a report."""
 TAGS = _ALL_WORDS.index(TAG_WORDS[0])
-"""The words from this one on say nothing of a line but how it must be read: it may have a tag."""
-NOISY = _ALL_WORDS.index(NOISE[0])
-"""The words from this one on are noise."""
+"""The words from this one on say nothing of a line but that it may have a tag."""
 _SEARCH = BytesAhoCorasick(_ALL_WORDS, implementation=Implementation.DFA)
 """Passes over text once, however many words there are."""
 Hit = tuple[int, int, int]

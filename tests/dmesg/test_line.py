@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from harness.dmesg.line import (
     MAX_LINE,
-    NOISE,
     TAG_WORDS,
     after_late_stamp,
     read_line,
@@ -70,7 +69,7 @@ def test_indentation_stays() -> None:
 def test_long_lines_are_cut() -> None:
     assert len(read_line(b"\xff" + b"x" * (2 * MAX_LINE)).text) == MAX_LINE
     block = b"a\n" + b"x" * (3 * MAX_LINE) + b"\nb\n"
-    assert whole_lines(block, noisy=False) == (b"a\n" + b"x" * MAX_LINE + b"\nb",) * 2
+    assert whole_lines(block) == (b"a\n" + b"x" * MAX_LINE + b"\nb",) * 2
 
 
 def test_a_kernel_line_behind_a_prompt_is_found() -> None:
@@ -130,8 +129,7 @@ LINES = st.lists(
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
     block = b"\n".join([b"".join(stamps) + text for stamps, text in lines])
     alone = [read_line(line) for line in block.split(b"\n")]
-    noisy = any(byte in block for byte in NOISE)
-    text = whole_lines(block + b"\n", noisy=noisy)[1]
-    tagged = noisy or any(word in block for word in TAG_WORDS)
+    text = whole_lines(block + b"\n")[1]
+    tagged = any(word in text for word in TAG_WORDS)
     together = read_lines(text, text.count(b"\n") + 1, tagged=tagged)
     assert together == ([line.text for line in alone], [line.caller for line in alone])
