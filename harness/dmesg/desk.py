@@ -158,7 +158,8 @@ class Desk:
         if report is not None:
             taken = report.take_copy(lines, at)
             if not taken and (report.repeats(rule, match) or report.absorbs(rule, match.string)):
-                report.absorb(lines.without(report.quote, at, at + 1), at)
+                own, first, _ = report.unquoted(lines, at, at + 1)
+                report.absorb(own, first)
                 taken = True
             if taken:
                 self._finish_if_over(caller, report)
@@ -170,9 +171,9 @@ class Desk:
             preface = Lines()
         raw = lines.raw[at]
         time = read_time(raw, lines.texts[at])
-        first = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
+        begun = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
         before = preface.without(quote, 0, len(preface.texts))
-        self._open[caller] = Report(rule, match, time, before, first, quote, number)
+        self._open[caller] = Report(rule, match, time, before, begun, quote, number)
 
     def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> int:
         """Take lines of one stream that begin nothing while its report is open.
@@ -191,8 +192,8 @@ class Desk:
         report = self._open.get(owner)
         if report is None:
             return end
-        lines = lines.without(report.quote, start, end)
-        to = report.add(lines, start, min(end, start + report.room))
+        own, first, last = report.unquoted(lines, start, min(end, start + report.room))
+        to = start + report.add(own, first, last) - first
         self._finish_if_over(owner, report)
         return to
 
@@ -206,7 +207,8 @@ class Desk:
         owner = self._owner(caller)
         report = self._open.get(owner)
         if report is not None:
-            report.add_marked(lines.without(report.quote, at, at + 1), at)
+            own, first, _ = report.unquoted(lines, at, at + 1)
+            report.add_marked(own, first)
             self._finish_if_over(owner, report)
 
     def _owner(self, caller: bytes | None) -> bytes | None:

@@ -73,11 +73,9 @@ class Lines:
         self.numbers += others.numbers[start:end]
 
     def without(self, quote: bytes, start: int, end: int) -> Lines:
-        """Give the same lines, those from `start` to `end` without what stands before each of them."""
-        if not quote:
-            return self
+        """Give the lines from `start` to `end`, without what stands before each of them."""
         texts = [text.removeprefix(quote) for text in self.texts[start:end]]
-        return Lines(self.texts[:start] + texts + self.texts[end:], self.raw, self.numbers)
+        return Lines(texts, self.raw[start:end], self.numbers[start:end])
 
     def drop(self, start: int) -> None:
         """Remove the lines from `start` on."""
@@ -134,6 +132,12 @@ class Report:
     def __post_init__(self) -> None:
         self._is_lockdep = self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
         self.proven = not self.rule.is_part
+
+    def unquoted(self, lines: Lines, start: int, end: int) -> tuple[Lines, int, int]:
+        """Give lines as they are without what is quoted with them, and where they start and end there."""
+        if not self.quote:
+            return lines, start, end
+        return lines.without(self.quote, start, end), 0, end - start
 
     def absorbs(self, rule: Rule, text: str) -> bool:
         """Tell whether another headline is only a part of this report."""
