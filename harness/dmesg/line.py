@@ -39,10 +39,10 @@ def _nameless(source: bytes) -> bytes:
 
 
 _PHONE = rb"""
-  (?: c\d{1,3}[ ]{1,8}(?=\d{1,7}[ ])                  # Spreadtrum, Qualcomm: CPU and task
-    | (?:<\d>)?[-.~ ]{0,3}\(\d{1,2}\)\[(?=\d{1,7}:)    # MediaTek: CPU, task and its name
-    | [A-Z]?[ ]?\[\d{1,2}:[^\]\n]{1,24}:[ ]*+(?=\d{1,7}\]) # Samsung: CPU, name and task
-    | \[pid:(?=\d{1,7},cpu)                           # HiSilicon
+  (?: c\d{1,3}[ ]{1,8}(?=\d{1,7}[ ])                   # Spreadtrum, Qualcomm: CPU and task
+    | (?:<\d>)?[-.~ ]{0,3}\(\d{1,2}\)\[(?=\d{1,7}:)     # MediaTek: CPU, task and its name
+    | [A-Z]?[ ]?\[\d{1,2}:[ ]*+[A-Za-z(][^\]\n]{0,24}:[ ]*+(?=\d{1,7}\]) # Samsung: CPU, name and task
+    | \[pid:(?=\d{1,7},cpu)                            # HiSilicon
   )(?P<task>\d{1,7})(?:[ ]|[:,][^\]\n]{1,40}\]|\][ ]?)
 """
 """What kernels of phones print behind the time, in place of a caller; not all have a blank before it."""

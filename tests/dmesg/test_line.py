@@ -79,6 +79,11 @@ def test_a_kernel_line_behind_a_prompt_is_found() -> None:
     assert after_late_stamp(b"plain") is None
 
 
+def test_a_disk_is_no_task_of_a_phone() -> None:
+    line = read_line(b"[    1.000000] [0:0:0:0] disk")
+    assert (line.text, line.caller) == (b"[0:0:0:0] disk", None)
+
+
 def test_what_quotes_a_line_is_not_the_kernels() -> None:
     line = read_line(b"box-1  | [    1.000000][   T12] foo [    2.000000][   T13] bar")
     assert (line.text, line.caller, line.time) == (b"foo [    2.000000][   T13] bar", b"T12", 1.0)
