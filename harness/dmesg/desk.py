@@ -142,11 +142,11 @@ class Desk:
         if found is None and late is not None and (found := headline_of(late.text)):
             caller = late.caller
             self._give_up_silent(caller, lines.numbers[at])
-        if caller in self._preface and found and found[0].minor:  # what a WARN says
+        if caller in self._preface and found and found.rule.minor:  # what a WARN says
             found = None
         elif found is None and caller not in self._open:
             found = headline_within(text)
-        if found is not None and not (found[0].is_part and self._owner(caller) in self._open):
+        if found is not None and not (found.rule.is_part and self._owner(caller) in self._open):
             self._begin(found, caller, lines, at)
         else:
             self._marked(caller, lines, at)

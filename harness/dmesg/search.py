@@ -132,10 +132,13 @@ def headline_within(text: bytes) -> Headline | None:
     line, rules = _rules_of(text[:_MAX_HEADLINE])
     if line.startswith("---[ end "):
         return None
+    blanks = len(line) - len(line.lstrip())
     for rule in rules:
-        found = None if rule.needs_evidence or rule.is_part else rule.pattern.search(line)
-        start = found.start() if found else len(line) - len(line.lstrip())
-        match = None if rule.is_part else rule.pattern.match(line[start:])
+        if rule.is_part:
+            continue
+        found = None if rule.needs_evidence else rule.pattern.search(line)
+        start = blanks if rule.needs_evidence else found.start() if found else len(line)
+        match = rule.pattern.match(line[start:])
         if match is not None:
             quote = line[:start].encode("utf-8", "replace")
             return Headline(rule, match).behind(quote if text.startswith(quote) else b"")

@@ -132,6 +132,20 @@ def test_a_cut_report_says_so_and_guesses_no_cycle(share: float) -> None:
     assert event.cycle in ((), ("lock_a", "lock_b", "lock_c"))
 
 
+@pytest.mark.parametrize(
+    ("name", "below", "function"),
+    [
+        ("sin-circular-2-6.12-plain", b"the existing dependency chain", "open_vault"),
+        ("lockdep-irq-order-4.4", b"the dependencies between", "do_nest"),
+        ("oops-arm-3.x", b"LR is at", "guilty_null"),
+    ],
+)
+def test_what_is_cut_off_below_who_is_to_blame_blames_him(name: str, below: bytes, function: str) -> None:
+    log = corpus.read(corpus.FOLDER / f"{name}.log").log
+    (event,) = parse(log[: log.index(below)])
+    assert (event.function, event.truncated) == (function, True)
+
+
 def test_the_model_of_a_circular_report() -> None:
     (event,) = parse(CIRCULAR)
     assert isinstance(event, LockdepEvent)

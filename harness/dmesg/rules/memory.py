@@ -71,7 +71,7 @@ _KILLED = re.compile(
 
 
 def _names_victim(found: Found) -> bool:
-    """Tell whether one of the last lines does, or what `dump_oom_summary()` says just above."""
+    """Tell whether one of the last lines does, or what `dump_oom_victim()` says just above."""
     last = found.text.rsplit("\n", 3)[-3:]
     return _KILLED.match(last[-1]) is not None or "oom-kill:" in "".join(last)
 
