@@ -15,8 +15,8 @@ import pytest
 
 from harness.dmesg import parse
 from tests.dmesg import corpus
+from tests.sins import damage
 
-_STAMP = re.compile(rb"^(?:\[ *\d+\.\d+\])?(?:\[ *[TC]\d+\])? ?", re.MULTILINE)
 _CHANCE = random.Random()
 _PROGRAM = b"15:21:08 executing program 3:\nr0 = socket$inet(0x2, 0x1, 0x0)\n\n"
 
@@ -43,7 +43,7 @@ HARM: dict[str, Callable[[bytes], bytes]] = {
     "wrapped": lambda log: re.sub(rb"([^\n]{80})(?=[^\n])", rb"\1\n", log),
 }
 STAMPED = [case.log.replace(b"\r\n", b"\n") for case in corpus.cases() if "damaged" not in case.path.stem]
-LOGS = {"stamps": STAMPED, "no stamps": [_STAMP.sub(b"", log) for log in STAMPED]}
+LOGS = {"stamps": STAMPED, "no stamps": list(map(damage.WHOLE["no-stamps"], STAMPED))}
 
 
 def _first(log: bytes) -> tuple[str, str | None, str] | None:
