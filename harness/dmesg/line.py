@@ -11,7 +11,6 @@ all of them where they look as usual.
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass
 
@@ -66,27 +65,24 @@ _WRAPPING = rb"""
 """
 _TAG = rb"(?:[\w.:-]{1,64}[ ](?:\w{1,8}\.\w{1,8}[ ])?)?kernel:[ ]?"
 """Host and tag of syslog and the journal; busybox writes facility and level between them."""
-_LINE = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+(?P<text>[^\n]*+)" % (_WRAPPING, _TAG, _STAMP, _TAG, _PHONE)
-"""Wrapping after wrapping, the kernel's stamp, what belongs to it, and the text."""
-_A_LINE, _LINES, _STAMPS = map(_pattern, (_LINE, rb"\n" + _LINE, _STAMP))
+_LEAD = rb"(?>%s|%s){0,8}+(?:%s(?>%s|%s)?+)?+" % (_WRAPPING, _TAG, _STAMP, _TAG, _PHONE)
+"""Wrapping after wrapping, the kernel's stamp, and what belongs to it."""
+_A_LINE, _LEADS, _STAMPS = map(_pattern, (_LEAD + rb"(?P<text>[^\n]*+)", rb"\n" + _LEAD, _STAMP))
 _CALLERS = ("task", "caller", "only", "from")
-"""Groups of a line, one of which says who printed it."""
-_FIELDS = operator.itemgetter(
-    *(_LINES.groupindex[name] - 1 for name in ("text", "time", "micros", *_CALLERS))
-)
-"""Takes the text, what says when and those from what `findall()` gives of a line."""
-_INNER_STAMP = _pattern(rb"%s(?:%s)?[ ]" % (_TIME, _CALLER))
+"""Groups of a lead, one of which says who printed the line."""
+_INNER_STAMP = _pattern(rb"%s(?:%s)?(?:[ ]|(?=\n|\Z))" % (_TIME, _CALLER))
 """A stamp in the middle of a line.
 
 What stands before the first of a line was printed by somebody else, without a newline, or put there by who
 quotes the line: a mail, the name of a container, the number of the line.
 """
 _LAST_STAMP = _pattern(rb"%s(?![^\n]*%s)" % (_INNER_STAMP.pattern, _TIME))
-_USUAL = _pattern(rb"\n%s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
+_USUAL = _pattern(rb"\n[^\n\[,;]{0,64}+%s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))" % _TIME)
+"""The first stamp of a line, and what stands before it: by its bytes no other stamp, and not netconsole's."""
+_ALONE = _pattern(rb"%s(?!%s|%s)" % (_USUAL.pattern, _TAG, _nameless(_PHONE)))
+"""The same where nothing stands behind it that belongs to it."""
 _UNUSUAL = _pattern(rb"\n(?=[\[<#>\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
 """A line that begins with more than its text; most are told from it by their first byte."""
-_BEHIND = _pattern(rb"%s(?:%s)?[ ]?(?:%s|%s)" % (_TIME, _CALLER, _TAG, _nameless(_PHONE)))
-"""A usual stamp with something behind it that belongs to it."""
 TAG_WORDS = (
     b"kernel:",
     b")[",
@@ -94,16 +90,6 @@ TAG_WORDS = (
     *(word % digit for digit in range(10) for word in (b"] c%d", b"[%d:")),
 )
 """Where a tag or a phone's CPU and task stand in a line, one of these does."""
-_SYSLOG = _pattern(
-    rb"""
-    \n(?: [A-Z][a-z]{2}[ ]{1,2}\d{1,2}[ ]\d\d:\d\d:\d\d
-        | \d{4}-\d\d-\d\d[T ][\d:.,]{5,18}(?:Z|[+-]\d\d:?\d\d)?
-    )[ ][\w.:-]{1,64}[ ]kernel:[ ]%(time)s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ ]|(?=\n|\Z))
-    (?!%(tag)s|%(phone)s)
-    """
-    % {b"time": _TIME, b"tag": _TAG, b"phone": _nameless(_PHONE)}
-)
-"""What stands before most lines in the files of syslog daemons, which the kernel's stamp begins."""
 _OVERWRITTEN = re.compile(rb"\n[^\n]*\r(?![\r\n]|\Z)")
 
 
@@ -141,8 +127,10 @@ def _quoted(text: bytes) -> Line | None:
     return read_ready(text[stamp.start() :]) if stamp else None
 
 
-def _caller(task: bytes, *printed: bytes) -> bytes | None:
-    return b"T" + task if task else next(filter(None, printed), None)
+def _caller(
+    task: bytes | None, caller: bytes | None, only: bytes | None, sender: bytes | None
+) -> bytes | None:
+    return b"T" + task if task else caller or only or sender
 
 
 def read_time(raw: bytes, text: bytes) -> float | None:
@@ -192,15 +180,10 @@ def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], 
 
     `tagged` tells whether some of the `TAG_WORDS` are in them.
     """
-    usual = _USUAL
-    if tagged:
-        if _SYSLOG.match(b"\n" + block):
-            usual = _SYSLOG
-        elif _BEHIND.search(block):
-            return _any_lines(b"\n" + block)
-    elif not _UNUSUAL.search(b"\n" + block) and not _INNER_STAMP.search(block):
-        return list(map(bytes.rstrip, block.split(b"\n"))), [None] * count
-    before, *stamped = usual.split(b"\n" + block)
+    block = b"\n" + block
+    if not (tagged or _UNUSUAL.search(block) or _INNER_STAMP.search(block)):
+        return list(map(bytes.rstrip, block[1:].split(b"\n"))), [None] * count
+    before, *stamped = (_ALONE if tagged else _USUAL).split(block)
     callers: list[bytes | None] = stamped[::2]
     texts: list[bytes] = stamped[1::2]
     if before or len(texts) < count:
@@ -233,15 +216,20 @@ def _others(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
 
 
 def _any_lines(block: bytes) -> tuple[list[bytes], list[bytes | None]]:
-    texts, whose = [], []
-    any_stamps = _INNER_STAMP.search(block) is not None
-    for text, time, micros, *callers in map(_FIELDS, _LINES.findall(block)):
-        caller = _caller(*callers)
-        if any_stamps and not (time or micros or caller) and (line := _quoted(text)):
-            text, caller = line.text, line.caller
-        texts.append(text.rstrip())
-        whose.append(caller)
-    return texts, whose
+    """Read lines of any shape, each with a newline before it."""
+    parts = _LEADS.split(block)
+    stride = _LEADS.groups + 1
+    texts: list[bytes] = parts[stride::stride]
+    group = {name: parts[at::stride] for name, at in _LEADS.groupindex.items()}
+    callers = [group[name] for name in _CALLERS]
+    whose: list[bytes | None] = [None] * len(texts)
+    if any(map(any, callers)):
+        whose = list(map(_caller, *callers))
+    if _INNER_STAMP.search(block):
+        for at, stamped in enumerate(zip(group["time"], group["micros"], whose, strict=True)):
+            if not any(stamped) and (line := _quoted(texts[at])):
+                texts[at], whose[at] = line.text, line.caller
+    return list(map(bytes.rstrip, texts)), whose
 
 
 def _clean(block: bytes) -> bytes:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.dmesg.line import (
@@ -120,6 +120,9 @@ STAMPS = st.sampled_from(
         b" \t",
         b"> ",
         b"box-1  | ",
+        b"[1.5] ",
+        b"a;b,",
+        b"x" * 70,
     ]
 )
 LINES = st.lists(
@@ -129,6 +132,8 @@ LINES = st.lists(
 )
 
 
+@example(lines=[([b"a;b,", b"[    1.234567s]"], b"\t"), ([], b"")])
+@example(lines=[([b"a;b,", b"[    1.234567] ", b"c1   2345 "], b"")])
 @settings(max_examples=150, deadline=None)
 @given(lines=LINES)
 def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], bytes]]) -> None:
