@@ -122,7 +122,7 @@ _ALLOCATING = r"""
 | get_page_from_freelist|(?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
 | _*slab_alloc\w*|slab_post_alloc_hook|kmalloc_reserve|slab_(?:pre_alloc|want_init|out_of_memory)\w*
 | (?:memcg|slab)_\w*alloc_\w*hook|prep_new_page|post_alloc_hook|kmemleak_(?:alloc|vmalloc)\w*
-| _*create_object
+| _*create_object|_*kernel_(?:un)?poison_pages
 | _*k[mzcr]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
 | __do_k[mr]e?alloc\w*|kmem_cache_\w*alloc\w*|__kmem_cache_alloc\w*
 | krealloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
@@ -142,7 +142,8 @@ _FREEING = r"""
   kfree|kfree_(?:sensitive|const|nolock)|kzfree|kvfree\w*|vfree\w*|__vfree|__vunmap|kmem_cache_free\w*
 | __kmem_cache_free|_*slab_free\w*|do_slab_free|____?cache_free|cache_free_debugcheck
 | free_(?:debug|consistency)_\w+|__free_slab|free_to_partial_list|unfreeze_partials|put_cpu_partial
-| _*free_(?:frozen_)?pages?\w*|free_(?:unref|large|the|pcppages|tail)_\w+|free_pcp_prepare|__folio_put\w*
+| _*free_(?:frozen_)?pages?\w*|free_(?:unref|large|the|pcppages|tail|hot_cold)_\w+
+| free_pcp_prepare|__folio_put\w*|__pagevec_free|release_pages
 | (?:__)?put_page\w*|folio_put\w*|mempool_free\w*|qlist_free\w*|qlink_free|ksize|__ksize|kfree_rcu_\w+
 """
 """What takes memory back: who gave it is meant."""

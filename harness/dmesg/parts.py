@@ -26,6 +26,7 @@ PART = r"""
     | Mem-Info|Node[ ]\d|active_anon|lowmem_reserve|\d+[ ](?:total|pages)|Swap[ ]cache
     | (?:Free|Total)[ ]swap|Tasks[ ]state|\[[ ]*(?:pid|\d+)[ ]*\]|(?:Normal|DMA|DMA32|HighMem|Movable)[ :]
     | [0-9a-f]{4}(?::|[ ])[ ](?:[0-9a-f]{8}|[ *?]{8})  # dump_mem(), show_data() in arch/arm/kernel
+    | [0-9a-f]{8,16}:[ ][0-9a-f]{2}[ ][0-9a-f]{2}[ ]   # print_hex_dump(), of mm/page_poison.c
     | (?:Bytes[ ]b4|Object|Redzone|Padding)[ ]+\(?(?:0x)?[0-9a-f]{8}
     | (?:INFO:[ ])?(?:(?:Slab|Object)[ ]0x|(?:Allocated|Freed)[ ]in|0x[0-9a-f]{1,16}-0x)
     | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage

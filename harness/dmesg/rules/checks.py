@@ -26,14 +26,14 @@ _DISABLED_AT = re.compile(r"\nPreemption disabled at:\s*\n[^\n]*")
 def _sleep(found: Found) -> Findings:
     before = _DISABLED_AT.search(found.text)
     function = stack.guilty(found.text, SLEEPERS, start=before.end() if before else 0)
-    text = found.match[0]
+    text = found.match[0].removeprefix("BUG: ")
     subtype, label = "sleeping", "sleeping function called from invalid context"
     if "idle thread" in text:
         subtype, label = "scheduling", "scheduling from the idle thread"
     elif "scheduling" in text:
         subtype, label = "scheduling", "scheduling while atomic"
     elif "assuming" in text:
-        subtype, label = "assuming", text.removeprefix("BUG: ").rstrip()
+        subtype, label = "assuming", text.rstrip()
     comm, pid = found.match["comm"], found.match["pid"]
     for line in found.below(2):
         named = re.search(r"pid: (\d+), name: (.*)$", line)
@@ -43,7 +43,7 @@ def _sleep(found: Found) -> Findings:
 
 
 _BUG_NAMES = (
-    (re.compile(r"spinlock|rwlock"), "spinlock"),
+    (re.compile(r"spinlock|rwlock|(?:read|write)-lock"), "spinlock"),
     (re.compile(r"Bad (?:page|rss)|non-zero|mempool element"), "bad_page"),
     (re.compile(r"using \w*(?:smp_processor_id|__this_cpu)"), "preemptible"),
     (re.compile(r"workqueue leaked"), "workqueue_leak"),
@@ -74,12 +74,29 @@ _BLAMED = re.compile(
 )
 
 
+def _subtype(what: str) -> str:
+    return next((name for pattern, name in _BUG_NAMES if pattern.search(what)), "")
+
+
 def _bug(found: Found) -> Findings:
     blamed = _BLAMED.search(found.text)
     function = stack.guilty(found.text, first=blamed.groups() if blamed else ())
     what = message(_VARIABLE.sub("", found.match["what"]))
-    subtype = next((name for pattern, name in _BUG_NAMES if pattern.search(found.match["what"])), "")
-    return Findings(subtype, f"BUG: {what}{where(function)}", function, (function or what,))
+    return Findings(
+        _subtype(found.match["what"]), f"BUG: {what}{where(function)}", function, (function or what,)
+    )
+
+
+def _poison(found: Found) -> Findings:
+    """Name who got the page, if nobody better: who wrote to it when it was free is long gone."""
+    function = stack.guilty(found.text, ALLOCATORS)
+    title = f"BUG: freed page was written to, found{where(function)}"
+    return Findings("bad_page", title, function, ("poison",))
+
+
+def _told(subtype: str, title: str) -> Callable[[Found], Findings]:
+    """Make the reader of one line without a trace."""
+    return lambda found: Findings(subtype, f"{title} {found.match['what']}", None, (found.match["what"],))
 
 
 _KEEPING = ALLOCATORS.plus(
@@ -116,12 +133,13 @@ RULES = (
     Rule(
         Kind.ATOMIC_SLEEP,
         re.compile(
-            r"BUG: (?:sleeping function called\b"
-            r"|assuming (?:atomic|non migratable) context"
-            r"|scheduling (?:while atomic|in a non-blocking section): (?P<comm>.{1,32}?)/(?P<pid>\d+)/)"
-            r"|bad: scheduling from the idle thread!"
+            r"BUG: (?:sleeping function called\b|assuming (?:atomic|non migratable) context)"
+            r"|Debug: sleeping function called from"
+            r"|(?:BUG: )?scheduling (?:while atomic|in a non-blocking section): "
+            r"(?P<comm>.{1,32}?)/(?:0x[0-9a-f]{1,16}/)?(?P<pid>\d{1,10})(?:/|$)"
+            r"|bad: scheduling (?:from the idle thread|while atomic)!"
         ),
-        (b"BUG: ", b"bad: scheduling"),
+        (b"BUG: ", b"bad: scheduling", b"Debug: sleeping", b"scheduling while atomic: "),
         _sleep,
     ),
     Rule(
@@ -133,15 +151,17 @@ RULES = (
         ),
         (b"BUG ",),
         _slab,
+        absorbs=re.compile(r"kmem_cache_destroy "),
         complete=lambda found: len(found.below(3)) == 3,
     ),
     Rule(
         Kind.BUG,
         re.compile(
-            r"slab error in \w+\(\): cache `(?P<cache>[^']{1,60})': (?P<what>.*)"
+            r"(?:slab error in \w+\(\): cache `|kmem_cache_destroy (?=[^:]+: Slab cache still has objects$))"
+            r"(?P<cache>[^':]{1,60})'?: (?P<what>.*)"
             r"|(?P<sort>Slab corruption)(?: \([^)]{0,60}\))?: (?P<old>\S{1,60}) start="
         ),
-        (b"slab error in ", b"Slab corruption"),
+        (b"slab error in ", b"Slab corruption", b": Slab cache still has objects"),
         _slab,
     ),
     Rule(
@@ -154,6 +174,37 @@ RULES = (
         (b"BUG: ",),
         _bug,
         complete=lambda found: True,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(r"(?P<what>Bad page state (?:in process|at) .*)"),
+        (b"Bad page state ",),
+        _bug,
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(r"pagealloc: (?:memory corruption|single bit error)$"),
+        (b"pagealloc: ",),
+        _poison,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(r"\S+\.[ch]:\d+: (?P<what>bad p(?:te|md|ud|4d|gd)) [0-9a-f]{8,}"),
+        tuple(b": bad %s " % level for level in (b"pte", b"pmd", b"pud", b"p4d", b"pgd")),
+        _told("bad_page", "BUG:"),
+        End.LINE,
+        complete=lambda found: True,
+        minor=True,
+    ),
+    Rule(
+        Kind.BUG,
+        re.compile(r"(?:softirq: )?huh, entered softirq \d+ (?P<what>\w*)"),
+        (b"huh, entered softirq ",),
+        _told("softirq_leak", "preempt_count leaked by softirq"),
+        End.LINE,
+        complete=lambda found: True,
+        minor=True,
     ),
     # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
     Rule(

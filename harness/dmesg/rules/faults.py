@@ -60,6 +60,22 @@ def _warning(found: Found) -> Findings:
     )  # fmt: skip
 
 
+def _old_warning(found: Found) -> Findings:
+    """Read a WARN that names its function without an offset."""
+    function = stack.guilty(found.text, WARNERS, first=(found.match["name"] or found.match["named"],))
+    return Findings("", f"WARNING{where(function)}", function, (function or "",))
+
+
+_KMEMCHECK = re.compile(r"WARNING: kmemcheck: Caught \d+-bit (?P<what>\w+ from \w+) memory")
+
+
+def _kmemcheck(found: Found) -> Findings:
+    """Read what kmemcheck, until 4.14, said of memory that was not written to yet, or freed already."""
+    function = stack.guilty(found.text)
+    title = f"kmemcheck: {found.match['what']} memory{where(function)}"
+    return Findings("kmemcheck", title, function, (function or "",))
+
+
 def _unwinder(found: Found) -> Findings:
     """The unwinder warns once a boot, with one line, that it cannot follow a stack."""
     name = found.match["name"]
@@ -247,6 +263,16 @@ RULES = (
         absorbs=_LOCKUP_SAID,
         goes_on=_PANIC_ON_WARN,
     ),
+    Rule(
+        Kind.WARNING,
+        re.compile(
+            r"Badness in (?P<name>\w+) at \S+:\d+"
+            r"|BUG: (?:warning )?at [^\s:]+:\d+[ /](?P<named>\w+)\(\)"
+        ),
+        (b"Badness ", b"BUG: "),
+        _old_warning,
+    ),
+    Rule(Kind.WARNING, _KMEMCHECK, (b"WARNING: ",), _kmemcheck),
     Rule(
         Kind.WARNING,
         _UNWINDER,

@@ -46,7 +46,7 @@ _OF_MEMCG = ("emory cgroup out of memory", "CONSTRAINT_MEMCG", "\nMemory cgroup 
 """What `oom_kill_process()` and `mem_cgroup_print_oom_meminfo()` print for a memory cgroup only."""
 
 
-_VICTIM = re.compile(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\) )?")
+_VICTIM = re.compile(r"[Kk]illed process (?P<pid>\d+),? (?:\((?P<comm>.*?)\)(?: |\.?$))?")
 
 
 def _oom(found: Found) -> Findings:
@@ -66,7 +66,7 @@ def _oom(found: Found) -> Findings:
 
 
 _KILLED = re.compile(
-    r"(?:Out of memory|Memory cgroup out of memory)[^:]*: (?:OOM victim|[Kk]ill(?:ed)? process) "
+    r"(?:Out of [Mm]emory|Memory cgroup out of memory)[^:]*: (?:OOM victim|[Kk]ill(?:ed)? process) "
 )
 
 
@@ -97,7 +97,8 @@ RULES = (
         re.compile(
             r"(?P<comm>\S.{0,31}?): (?P<what>vmalloc(?: error: |: allocation failure).*?), mode:"
             r"|(?:vmap_\w+: |vmalloc: )?"
-            r"(?P<range>(?:vmap allocation|vmalloc_node_range) for size \d+ failed)"
+            r"(?P<range>(?:vmap allocation|vmalloc_node_range) for size \d+ failed"
+            r"|allocation failed: out of vmalloc space)"
         ),
         (b"llocation fail", b"vmalloc error: ", b" for size "),
         lambda found: _vmalloc(found) if found.match["what"] else _range(found),
@@ -105,8 +106,8 @@ RULES = (
     ),
     Rule(
         Kind.OOM_KILL,
-        re.compile(r"(?P<comm>\S.{0,31}?) invoked oom-killer: "),
-        (b"invoked oom-killer: ",),
+        re.compile(r"\S.{0,31}? invoked oom-killer: |oom-killer: gfp_mask=0x"),
+        (b"oom-killer: ",),
         _oom,
         End.VICTIM,
         absorbs=_KILLED,
@@ -115,7 +116,7 @@ RULES = (
     Rule(
         Kind.OOM_KILL,
         _KILLED,
-        (b"ut of memory",),
+        (b"ut of memory", b"Out of Memory: "),
         _oom,
         End.LINE,
         complete=lambda found: True,

@@ -20,9 +20,13 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
+_INVALID_FREE = "double-free or invalid-free"
+"""What KASAN calls it since 4.14; before, it was not said that it was KASAN's."""
+
+
 def _in_function(found: Found, label: str, access: str = "") -> Findings:
     """Read `BUG: KASAN: slab-out-of-bounds in func+0x1/0x2` and its kin."""
-    what = " ".join(found.match["what"].split())
+    what = " ".join((found.match["what"] or _INVALID_FREE).split())
     function = stack.guilty(found.text, first=(found.match["name"],))
     return Findings(
         _slug(what), f"{label}: {what}{access}{where(function)}", function, (function or _slug(what),)
@@ -124,9 +128,10 @@ RULES = (
         Kind.KASAN,
         re.compile(
             rf"BUG: (?:KAS[Aa][Nn]|AddressSanitizer): ?(?P<what>[\w -]{{0,60}}?)"
-            rf"(?: (?:in|on) (?:{_SYMBOL}|at addr)| ?$)"
+            rf"(?: (?:in|on) (?:address |at addr|0x|{_SYMBOL})| ?$)"
+            r"|BUG: (?P<freed>Double free or freeing an invalid pointer)$"
         ),
-        (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: "),
+        (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: ", b"BUG: Double free "),
         _kasan,
         End.BANNER,
         _IN_SLAB,
