@@ -86,7 +86,8 @@ class Desk:
         whole, text = whole_lines(block)
         raw = whole.split(b"\n")
         count = len(raw)
-        texts, callers = read_lines(text, count, tagged=bool(hits) and max(hits)[0] >= TAGS)
+        tagged = text is not whole or (bool(hits) and max(hits)[0] >= TAGS)  # noise may stand in a tag
+        texts, callers = read_lines(text, count, tagged=tagged)
         lines = Lines(texts, raw, list(range(number, number + count)))
         marked = marked_lines(block, hits, origin)
         here = 0
@@ -127,13 +128,13 @@ class Desk:
         report = self._open.get(caller)
         quote = report.quote if report else b""
         text = lines.texts[at].removeprefix(quote)
-        if CUT in text:
+        if text.find(CUT) >= 0:  # bytes are slow to tell what is `in` them
             self._finish(caller)
             preface = self._preface[caller] = Lines()
             preface.take(lines, at, at + 1)
             return
         late = after_late_stamp(text)
-        if BOOT in text and (late.text if late else text).startswith(BOOT):
+        if text.find(BOOT) >= 0 and (late.text if late else text).startswith(BOOT):
             self.finish_all()
             return
         found = headline_of(text)

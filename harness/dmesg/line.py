@@ -17,6 +17,8 @@ from dataclasses import dataclass
 MAX_LINE = 8192
 """Bytes of a line that are read; printk itself never writes more than 1 KiB at once."""
 
+_NEWLINE = ord("\n")
+"""A number is found in bytes much sooner than other bytes are."""
 _SPECIAL = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
 _NOISE = bytes(set(_SPECIAL) - {0x07, 0x0D, 0x1B})
 _ESCAPES = re.compile(
@@ -178,7 +180,7 @@ def without_colours(block: bytes) -> bytes:
 def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
     """Give the texts and the callers of so many lines that are ready to be read.
 
-    `tagged` tells whether some of the `TAG_WORDS` are in them.
+    `tagged` tells whether some of the `TAG_WORDS` may be in them.
     """
     block = b"\n" + block
     if not (tagged or _UNUSUAL.search(block) or _INNER_STAMP.search(block)):
@@ -197,7 +199,7 @@ def _with_others(
     """Read also lines that do not begin as usual: those before all others, and those at the end of a text."""
     texts, whose = _others(before)
     done = 0
-    for at in [at for at, text in enumerate(stamped) if b"\n" in text]:
+    for at in [at for at, text in enumerate(stamped) if _NEWLINE in text]:
         text = stamped[at]
         end = text.index(b"\n")
         others, their = _others(text[end:])

@@ -335,6 +335,21 @@ def test_lines_of_a_megabyte() -> None:
     assert second.line == first.line + NULL.count(b"\n") + 3
 
 
+def test_noise_in_tags_keeps_nobody_together() -> None:
+    said = [
+        b"BUG: sleeping function called from invalid context at x.c:1",
+        b"Call Trace:",
+        b" dump_stack+0x1/0x2",
+    ]
+    lines = [(task, text) for text in [*said, b" nap_%d+0x1/0x2"] for task in (77, 78)]
+    for noise in (b"", b"\x01", b"\0"):
+        log = b"".join(
+            b"[    1.000000] %sc0   %d %s\n" % (noise, task, text % task if b"%d" in text else text)
+            for task, text in lines
+        )
+        assert [event.function for event in parse(log)] == ["nap_77", "nap_78"], noise
+
+
 def test_binary_noise_between_reports() -> None:
     noise = random.Random(1).randbytes(200_000)
     events = parse(NULL + b"\n" + noise + b"\n" + NULL)
