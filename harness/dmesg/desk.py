@@ -173,7 +173,7 @@ class Desk:
         raw = lines.raw[at]
         time = read_time(raw, lines.texts[at])
         begun = Lines([match.string.encode("utf-8", "replace")], [raw], [number])
-        before = preface.without(quote, 0, len(preface.texts))
+        before = preface.without(quote, 0, len(preface.texts)) if quote else preface
         self._open[caller] = Report(rule, match, time, before, begun, quote, number)
 
     def _plain(self, caller: bytes | None, lines: Lines, start: int, end: int) -> int:

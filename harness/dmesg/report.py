@@ -128,8 +128,12 @@ class Report:
     """Blank lines at the end."""
     _in_stack: bool = False
     _is_lockdep: bool = field(init=False)
+    _lines_of_patience: int = field(init=False)
+    _end_marks: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._lines_of_patience = _PATIENCE[self.rule.end]
+        self._end_marks = _AT.get(self.rule.end, 0)
         self._is_lockdep = self.rule.kind is Kind.LOCKDEP and self.rule.end is End.STACK
         self.proven = not self.rule.is_part
 
@@ -199,7 +203,7 @@ class Report:
         """The `MARKS` at which it may end now, as far as is known."""
         if self._is_lockdep:
             return _AT_TASK_END if self._in_stack else _AT_LAST_STACK
-        return _AT.get(self.rule.end, 0)
+        return self._end_marks
 
     def add_marked(self, lines: Lines, at: int) -> None:
         """Take a line with one of the `MARKS`, at which it may end."""
@@ -275,7 +279,7 @@ class Report:
     @property
     def _patience(self) -> int:
         if not self._is_lockdep:
-            return _PATIENCE[self.rule.end]
+            return self._lines_of_patience
         if self._in_stack and stack.is_frame(self.lines.texts[self._kept - 1].decode("utf-8", "replace")):
             return _STACK_PATIENCE
         return _LOCKDEP_PATIENCE
@@ -300,7 +304,7 @@ class Report:
     def give_back_banner(self) -> None:
         """Give up last lines that begin what stands below them: a banner and the blank lines above it."""
         texts = self.lines.texts
-        own = _AT.get(self.rule.end, 0) & _AT_BANNER
+        own = self._end_marks & _AT_BANNER
         if own or self._kept < len(texts) or not texts[-1].startswith(MARKS[1]):
             return
         self._kept -= 1
