@@ -83,8 +83,10 @@ _USUAL = _pattern(rb"\n[^\n\[,;]{0,64}+%s(?:[ ]?\[[ ]*+([TC]\d{1,10}+)\])?+(?:[ 
 """The first stamp of a line, and what stands before it: by its bytes no other stamp, and not netconsole's."""
 _ALONE = _pattern(rb"%s(?!%s|%s)" % (_USUAL.pattern, _TAG, _nameless(_PHONE)))
 """The same where nothing stands behind it that belongs to it."""
-_UNUSUAL = _pattern(rb"\n(?=[\[<#>\dkudA-Z])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING)))
-"""A line that begins with more than its text; most are told from it by their first byte."""
+_UNUSUAL = _pattern(
+    rb"\n(?=[\[<#>\dkud] | [A-Z][a-z]{2}[ ]{1,2}[\[\d])(?:%s|%s)" % (_nameless(_STAMP), _nameless(_WRAPPING))
+)
+"""A line that begins with more than its text; most are told from it by their first bytes."""
 TAG_WORDS = (
     b"kernel:",
     b")[",
