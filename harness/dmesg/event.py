@@ -20,7 +20,13 @@ _PROCESS = re.compile(
     r"CPU: (?P<cpu>\d{1,6})(?: UID: \d+)? PID: (?P<pid>\d{1,10})"
     r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
 )
-_OLD_PROCESS = re.compile(r"\nPid: (?P<pid>\d{1,10}), comm: (?P<comm>\S{1,32})")
+_OLD_PROCESS = re.compile(
+    r"\nP(?:id: |rocess (?P<comm>\S{1,32}) \(pid: )(?P<pid>\d{1,10})(?:, comm: (?P<name>\S{1,32}))?"
+)
+_MARKLESS = re.compile(
+    r"stackpage=|ainted[^\n]{0,40}(?:\nEFLAGS: [0-9a-f]+ {1,4})?[ (]2\.(?:4\.\d|6\.(?:\d|1\d|2[0-4])(?!\d))"
+)
+"""Kernels before 2.6.25, which end an oops with `Code:`, without a mark."""
 _EVIDENCE = 40
 """Lines within which registers or a trace must follow a headline that asks for evidence."""
 
@@ -75,7 +81,7 @@ def _complete(report: Report, found: Found) -> bool:
     ends_without_mark = report.rule.end in (End.LINE, End.STACK, End.VICTIM)
     if ends_without_mark or report.rule.kind is Kind.PANIC or report.panicked:
         return report.rule.complete(found)
-    return False
+    return "\nCode: " in found.text and _MARKLESS.search(found.text) is not None
 
 
 def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Event:
@@ -116,7 +122,7 @@ def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str
             return cpu, pid, comm
     old = _OLD_PROCESS.search(text)
     if old:
-        return cpu, pid_of(old["pid"]) if pid is None else pid, comm or old["comm"]
+        return cpu, pid_of(old["pid"]) if pid is None else pid, comm or old["comm"] or old["name"]
     return cpu, pid, comm
 
 

@@ -66,6 +66,7 @@ _ENTRY = r"""
 | handle_(?:page_fault|signal32|sys)\w*|hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn
 | __switch_to\w*|_?do_softirq\w*|__do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd
 | hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
+| softlockup_tick|smp_local_timer_interrupt|main_timer_handler
 | update_wall_time|arch_timer_handler_\w+|handle_percpu_devid_irq
 | rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
 | watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup|perf_\w*overflow\w*

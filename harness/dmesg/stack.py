@@ -20,14 +20,17 @@ from harness.dmesg.machinery import DISPATCHERS, INLINED, MACHINERY, Names
 from harness.dmesg.names import function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
-_ADDRESSES = r"(?:\(?\[<?[0-9a-f]{8,16}>?\]\)?[ ]++)*+"
+_ADDRESSES = r"(?:(?:\(?\[<?[0-9a-f]{8,16}>?\]\)? | \[[\w:.-]{1,64}\+\d{1,10}/\d{1,10}\])[ ]++)*+"
+"""As the kernel prints them before a frame, or as klogd translated them."""
+_OWNER = r":[\w-]{1,60}:"
+"""The module, which stood before the function on x86-64 until 2.6.27."""
 _BEFORE = r"""
   (?:Call[ ]Trace:)?(?:[ \t|`-]|\.\.\.)*+
   (?:<{1,2}/?\w++>{1,2}[ ]*+)?(?:\[[ ]*+\d++\.\d{6}\](?:\[[ ]*+[TC]\d++\])?[ ]++)?
 """
 """What may stand before a frame: its stack's name (x86 until 4.9), and a stamp after that."""
 _FRAME = rf"""
-  {_BEFORE}{_ADDRESSES}(?P<guess>\?[ ])?\(?(?:Caller\[[0-9a-f]++\]:[ ])?(?P<name>{_NAME})
+  {_BEFORE}{_ADDRESSES}(?P<guess>\?[ ])?\(?(?:Caller\[[0-9a-f]++\]:[ ])?(?P<owner>{_OWNER})?(?P<name>{_NAME})
   (?: \+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?
     | \)?[ ]from[ ](?:\[<[0-9a-f]++>\][ ]\()?[\w.$]++\+0x  # arm: dump_backtrace_entry()
     | [ ]\([\w./+-]++(?<=\.[chS]):\d                          # scripts/decode_stacktrace.sh
@@ -42,7 +45,7 @@ _POINTER = rf"""
     | NIP[ ]\[[0-9a-f]++\][ ] | Krnl[ ]PSW[ ]:[ ][^\n(]*+\(  # powerpc, s390
     | ERA:[ ][0-9a-f]{{8,16}}[ ] | IAOQ\[0\]:[ ]    # loongarch, parisc
     | T?PC:[ ]<? | PC:[ ]{_ADDRESSES}                    # sparc, m68k
-  )(?P<pointer>{_NAME})
+  )(?P<of_old>{_OWNER})?(?P<pointer>{_NAME})
   (?: \+0x(?:[0-9a-f]++/0x[0-9a-f]++(?P<of>[ ]\[[a-zA-Z_])?)?
     | [ ]\([\w./+-]++(?<=\.[chS]):\d)
 """
@@ -61,16 +64,28 @@ _PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
 
 A lock class that has a place as its name is none: ` (kernel/x.c:12){+.-.}`.
 """
+_DECIMAL = re.compile(
+    r"(?P<pointed>[RE]IP:[ ]++(?:[0-9a-f]{4}:)?(?:\[<[0-9a-f]{8,16}>\][ ]++)?)?"
+    r"(?:<[0-9a-f]{16}>\{:?|\[(?=[A-Za-z_.]))(?:(?P<owner>[\w-]+):)?(?P<name>[\w.$]+)[+-]\d+(?:\}|/\d+\])"
+)
+"""A frame of x86-64 until 2.6.17, or of klogd, several of which stand on one line.
+
+`<ffffffff80181bd4>{:card:card_read+51}`, `[card:card_read+51/96]`.
+"""
 _LONGEST = 1024
 """Characters before an offset; `KSYM_NAME_LEN` in include/linux/kallsyms.h is 512."""
 
 
 class _Named(NamedTuple):
-    """Who a frame or an instruction pointer names; `sure` if the unwinder did not mark it `?`."""
+    """Who a frame or an instruction pointer names; `sure` if the unwinder did not mark it `?`.
+
+    `owned` if a module's name stands before it.
+    """
 
     function: str
     sure: bool
     pointed: bool
+    owned: bool
 
 
 def is_frame(line: str) -> bool:
@@ -91,7 +106,7 @@ def frames(text: str, start: int = 0, end: int = sys.maxsize, *, sure: bool = Fa
     lines = [line.partition(_OFFSET) for line in text[start:end].split("\n")[1:]]
     heads = [head for head, offset, _ in lines if offset]
     found = [named for named in map(_named, heads) if named is not None]
-    return [function for function, certain, pointed in found if not pointed and (certain or not sure)]
+    return [named.function for named in found if not named.pointed and (named.sure or not sure)]
 
 
 def trace(text: str, start: int, end: int) -> Late[str]:
@@ -115,23 +130,29 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
         if named is not None:
             offset = _WHOLE_OFFSET.match(text, at)
             if offset is not None:
-                yield named, offset["module"] is not None, line
+                yield named, named.owned or offset["module"] is not None, line
             elif named.pointed:
-                yield named, False, line
+                yield named, named.owned, line
         line = text.find("\n", at)
 
 
 def with_offsets(text: str) -> str:
     """Put offsets in the place of files and lines, which a symboliser has put in theirs.
 
-    It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them.
-    The text stays as long as it is.
+    It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them. So
+    are decimal offsets, each frame on a line of its own.
     """
     at = -1
     while (at := text.find(".c:", at + 1)) >= 0:
         if text.startswith("(", text.rfind(" ", 0, at) + 1):
             return _PLACE.sub(_offset, text)
-    return text
+    return text if _OFFSET in text else _DECIMAL.sub(_hexadecimal, text)
+
+
+def _hexadecimal(frame: re.Match[str]) -> str:
+    before = frame["pointed"] or "\n "
+    owner = f":{frame['owner']}:" if frame["owner"] else ""
+    return f"{before}{owner}{frame['name']}{_OFFSET}0/0x0"
 
 
 def _offset(place: re.Match[str]) -> str:
@@ -145,7 +166,8 @@ def _named(head: str) -> _Named | None:
     if found is None:
         return None
     pointer, name = found["pointer"], found["name"]
-    return _Named(function_name(pointer or name), found["guess"] is None, pointer is not None)
+    owned = bool(found["owner"] or found["of_old"])
+    return _Named(function_name(pointer or name), found["guess"] is None, pointer is not None, owned)
 
 
 def guilty(
@@ -166,7 +188,7 @@ def guilty(
         machinery = machinery or name
     doubted: str | None = None
     trusted = False
-    for (name, sure, pointed), own, _ in _all_named(text, start):
+    for (name, sure, pointed, _), own, _ in _all_named(text, start):
         trusted = trusted or (sure and not pointed)
         if not skip.match(name) or (own and not INLINED.match(name)):
             if sure:
@@ -185,7 +207,7 @@ def operation(text: str, skip: Names, start: int = 0) -> str | None:
     few, and told by `guilty()`.
     """
     found: str | None = None
-    for (name, sure, pointed), own, _ in _all_named(text, start):
+    for (name, sure, pointed, _), own, _ in _all_named(text, start):
         if (own and not INLINED.match(name)) or (pointed and found):
             return None
         if not sure:

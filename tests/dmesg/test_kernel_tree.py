@@ -15,7 +15,7 @@ from harness.words import Event
 SHOWN = {
     "PCI/boot-interrupts.rst": ["other nNIKAL100_memoryRead16"],
     "RCU/lockdep-splat.rst": ["lockdep __cfq_exit_single_io_context"],
-    "admin-guide/bug-hunting.rst": ["warning module_put", "oops iret_exc"],
+    "admin-guide/bug-hunting.rst": ["warning module_put", "oops iret_exc", "oops _oops"],
     "admin-guide/tainted-kernels.rst": ["oops my_oops_init"],
     "core-api/dma-api.rst": ["warning check_unmap"],
     "dev-tools/kasan.rst": ["kasan kmalloc_oob_right"],
