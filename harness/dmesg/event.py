@@ -21,7 +21,7 @@ _PROCESS = re.compile(
     r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
 )
 _OLD_PROCESS = re.compile(
-    r"\nP(?:id: |rocess (?P<comm>\S{1,32}) \(pid: )(?P<pid>\d{1,10})(?:, comm: (?P<name>\S{1,32}))?"
+    r"\nP(?:id: |rocess (?P<comm>\S{1,32}) \(pid: )(?P<pid>\d{1,10}),(?: comm: (?P<name>\S{1,32}))?"
 )
 _MARKLESS = re.compile(
     r"stackpage=|ainted[^\n]{0,40}(?:\nEFLAGS: [0-9a-f]+ {1,4})?[ (]2\.(?:4\.\d|6\.(?:\d|1\d|2[0-4])(?!\d))"

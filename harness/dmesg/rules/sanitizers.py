@@ -26,7 +26,8 @@ _INVALID_FREE = "double-free or invalid-free"
 
 def _in_function(found: Found, label: str, access: str = "") -> Findings:
     """Read `BUG: KASAN: slab-out-of-bounds in func+0x1/0x2` and its kin."""
-    what = " ".join((found.match["what"] or _INVALID_FREE).split())
+    what = found.match["what"]
+    what = _INVALID_FREE if what is None else " ".join(what.split())
     function = stack.guilty(found.text, first=(found.match["name"],))
     return Findings(
         _slug(what), f"{label}: {what}{access}{where(function)}", function, (function or _slug(what),)
@@ -129,7 +130,7 @@ RULES = (
         re.compile(
             rf"BUG: (?:KAS[Aa][Nn]|AddressSanitizer): ?(?P<what>[\w -]{{0,60}}?)"
             rf"(?: (?:in|on) (?:address |at addr|0x|{_SYMBOL})| ?$)"
-            r"|BUG: (?P<freed>Double free or freeing an invalid pointer)$"
+            r"|BUG: Double free or freeing an invalid pointer$"
         ),
         (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: ", b"BUG: Double free "),
         _kasan,
