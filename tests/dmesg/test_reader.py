@@ -335,6 +335,26 @@ def test_lines_of_a_megabyte() -> None:
     assert second.line == first.line + NULL.count(b"\n") + 3
 
 
+@pytest.mark.parametrize(
+    ("what", "function"),
+    [
+        ("use-after-free in           (null)", "guilty"),
+        ("double-free or invalid-free in 0x1234", "guilty"),
+        ("null-ptr-deref on address           (null)", "guilty"),
+        ("out of bounds on stack in named+0x1/0x2 at addr ffff880012345678", "named"),
+        ("use-after-free in named.isra.0+0x1/0x2 [card]", "named"),
+        ("global-out-of-bounds in ffffffff81234567", "guilty"),
+    ],
+)
+def test_what_kasan_names_may_be_no_function(what: str, function: str) -> None:
+    (event,) = parse(f"BUG: KASAN: {what}\nCall Trace:\n kasan_report+0x1/0x2\n guilty+0x1/0x2\n{'=' * 66}\n")
+    sort = re.split(" in | on address", what)[0]
+    assert (event.kind, event.subtype) == (Kind.KASAN, re.sub(r"\W", "_", sort))
+    assert event.title == f"KASAN: {sort} in {function}"
+    (alone,) = parse(f"BUG: KASAN: {what}\n")
+    assert (alone.kind, alone.subtype, alone.truncated) == (Kind.KASAN, event.subtype, True)
+
+
 def test_noise_in_tags_keeps_nobody_together() -> None:
     said = [
         b"BUG: sleeping function called from invalid context at x.c:1",

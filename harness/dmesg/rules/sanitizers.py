@@ -122,15 +122,18 @@ def leak(found: Found) -> Findings:
     )
 
 
-_SYMBOL = r"(?P<name>[\w$.]+)(?:\+0x\S*)?"
+_WHERE = (
+    r"(?: (?:in|on(?!.* in )) +"
+    r"(?:(?!(?:address|at addr|range)\b|[0-9a-f]{8,16}\b)(?P<name>[A-Za-z_$.][\w$.]*)|\S)| ?$)"
+)
+"""A function, or what `%pS` makes of an address without one: `(null)`, `0x4000`."""
 
 RULES = (
     Rule(
         Kind.KASAN,
         re.compile(
             rf"BUG: (?:KAS[Aa][Nn]|AddressSanitizer): ?(?P<what>[\w -]{{0,60}}?)"
-            rf"(?: (?:in|on) (?:address |at addr|0x|{_SYMBOL})| ?$)"
-            r"|BUG: Double free or freeing an invalid pointer$"
+            rf"{_WHERE}|BUG: Double free or freeing an invalid pointer$"
         ),
         (b"BUG: KASAN:", b"BUG: KASan:", b"BUG: AddressSanitizer: ", b"BUG: Double free "),
         _kasan,
@@ -139,14 +142,14 @@ RULES = (
     ),
     Rule(
         Kind.KMSAN,
-        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
+        re.compile(rf"BUG: KMSAN: (?P<what>[\w -]{{1,60}}?){_WHERE}"),
         (b"BUG: KMSAN: ",),
         _kmsan,
         End.BANNER,
     ),
     Rule(
         Kind.KFENCE,
-        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?)(?: in {_SYMBOL}| ?$)"),
+        re.compile(rf"BUG: KFENCE: (?P<what>[\w -]{{1,60}}?){_WHERE}"),
         (b"BUG: KFENCE: ",),
         _kfence,
         End.BANNER,
