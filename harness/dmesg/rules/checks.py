@@ -157,8 +157,8 @@ RULES = (
     Rule(
         Kind.BUG,
         re.compile(
-            r"(?:slab error in \w+\(\): cache `|kmem_cache_destroy (?=[^:]+: Slab cache still has objects$))"
-            r"(?P<cache>[^':]{1,60})'?: (?P<what>.*)"
+            r"(?:slab error in \w+\(\): cache `|kmem_cache_destroy (?=.+: Slab cache still has objects$))"
+            r"(?P<cache>[^']{1,60}?)'?: (?P<what>.*)"
             r"|(?P<sort>Slab corruption)(?: \([^)]{0,60}\))?: (?P<old>\S{1,60}) start="
         ),
         (b"slab error in ", b"Slab corruption", b": Slab cache still has objects"),
