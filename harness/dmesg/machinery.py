@@ -37,7 +37,8 @@ _REPORTING = r"""
 | save_trace|call_on_stack|_*warn(?:_printk|_slowpath_\w+|_invalid\w*|_bogus_irq_restore)?|_*report_bug\w*
 | fixup_bug\w*|handle_bug|die|__die\w*|die_\w+|oops_\w+|panic\w*|vpanic|nmi_panic\w*|check_panic_on_warn
 | bug_handler|bad_mode|_*bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description|trailer)
-| end_report|object_err|slab_(?:err|bug)|slab_fix|check_bytes_and_report|check_object|bad_page|dump_page
+| end_report|object_err|_*slab_(?:err|error|bug)|slab_fix|check_bytes_and_report|check_object
+| bad_page|dump_page
 | print_bad_\w+|spin_(?:bug|dump)|rwlock_bug|_*might_(?:sleep|resched|fault)\w*|__cant_\w+
 | __schedule_bug\w*|schedule_debug\w*|check_preemption_disabled|debug_smp_processor_id
 | __this_cpu_preempt_check|lockdep_rcu_suspicious|_*kasan_\w+|_*asan_\w+|_*hwasan_\w+

@@ -101,6 +101,7 @@ def _told(subtype: str, title: str) -> Callable[[Found], Findings]:
 
 _KEEPING = ALLOCATORS.plus(
     r"_*kmem_cache_(?:shutdown|destroy|free\w*)|_*k[vz]?free\w*|\w*slab_free\w*|free_to_partial_list|discard_slab",
+    r"cache_free_debugcheck|____?cache_free|check_poison_obj",
     r"check_slab|on_freelist|slab_pad_check|validate_slab\w*|\w+_(?:consistency_checks|debug_processing)",
 )
 """As above, and what frees, checks or gives up a slab."""
