@@ -34,7 +34,8 @@ class Names:
 _REPORTING = r"""
   dump_stack\w*|__dump_stack|(?:dump|unwind)_(?:backtrace|trace)\w*|show_(?:stack|trace|regs|state)\w*
 | sched_show_task|walk_stackframe|unwind_\w+|arch_stack_walk\w*|save_stack\w*|stack_trace_save\w*
-| save_trace|call_on_stack|_*warn(?:_printk|_slowpath_\w+|_invalid\w*|_bogus_irq_restore)?|_*report_bug\w*
+| save_trace|call_on_stack|_*warn(?:_printk|(?:_on)?_slowpath\w*|_invalid\w*|_bogus_irq_restore)?
+| _*report_bug\w*
 | fixup_bug\w*|handle_bug|die|__die\w*|die_\w+|oops_\w+|panic\w*|vpanic|nmi_panic\w*|check_panic_on_warn
 | bug_handler|bad_mode|_*bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description|trailer)
 | end_report|object_err|_*slab_(?:err|error|bug)|slab_fix|check_bytes_and_report|check_object
@@ -67,7 +68,8 @@ _ENTRY = r"""
 | handle_(?:page_fault|signal32|sys)\w*|hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn
 | __switch_to\w*|_?do_softirq\w*|__do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd
 | hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
-| softlockup_tick|smp_local_timer_interrupt|main_timer_handler
+| softlockup_tick|smp_local_timer_interrupt|main_timer_handler|child_rip|kernel_thread(?:_helper)?
+| sysenter_\w+|tracesys|call_softirq|work_(?:resched|pending|notifysig)|retint_\w+
 | update_wall_time|arch_timer_handler_\w+|handle_percpu_devid_irq
 | rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
 | watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup|perf_\w*overflow\w*
@@ -86,8 +88,9 @@ _LOCKDEP = r"""
 """
 _LOCKS = r"""
   (?:debug_|_*)(?:rt_)?mutex_\w+|_+init_rwsem|_+rwlock_init|_+percpu_init_rwsem|_raw_\w+|__raw_\w+
-| do_raw_\w+|(?:raw_)?spin_(?:lock|unlock|trylock)\w*
-| (?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
+| do_raw_\w+|_*(?:raw_)?spin_(?:lock|unlock|trylock)\w*
+| _*(?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
+| text\.lock\.\w+|__lock_text_start|_*(?:un)?lock_kernel|_*reacquire_kernel_lock
 | down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
 | __up_(?:read|write)\w*|__up|downgrade_write\w*|rwsem_\w+|(?:__)?percpu_(?:down|up|rwsem)_\w+
 | rt_(?:mutex|spin|read|write)_\w+|_*rt_\w+lock\w*|rtlock_\w+|_*rt_mutex\w*|ww_mutex_\w+|native_queued_\w+
@@ -156,7 +159,8 @@ _WAITING = r"""
 | _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
 | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
 | __lock_sock|_*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*
-| completion_\w+
+| completion_\w+|sync_(?:buffer|page)|(?:wake_bit|autoremove_wake|default_wake)_function
+| (?:interruptible_)?sleep_on\w*|thread_return|do_gettimeofday|getnstimeofday|delayacct_\w+|lock_timer_base
 | prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
 | (?!\w*sys_)\w+_wait_\w+|blk_mq_freeze_queue_wait
 """
@@ -176,7 +180,7 @@ _SPINNING = r"""
 | ktime_get(?:_\w+)?|timekeeping_get_ns|read_hpet|read_tsc|acpi_pm_read\w*|kvm_clock_\w+|pvclock_\w+
 """
 _DISPATCHING = r"""
-  process_(?:one_work|scheduled_works)|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
+  process_(?:one_work|scheduled_works)|run_workqueue|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
 | call_timer_fn|expire_timers|_*run_timers?\w*|run_timer_softirq|tasklet_\w*action\w*|rcu_do_batch|rcu_core\w*
 | _*napi_poll|net_[rt]x_action|process_backlog|_*netif_receive_skb\w*|deliver_\w*skb|_*handle_irq_event\w*
 | (?:__)?flush_smp_call_function_\w+|generic_smp_call_function_\w+|do_one_initcall|do_initcalls
