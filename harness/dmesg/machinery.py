@@ -60,7 +60,7 @@ _ENTRY = r"""
 | end_repeat_nmi|do_nmi|default_do_nmi|nmi_\w+|do_(?:mem|data)\w*_?abort|do_(?:DataAbort|PrefetchAbort)
 | __(?:dabt|pabt|irq|und)_\w+|do_undefinstr|do_translation_fault|do_bad_area|do_alignment\w*
 | do_sp_pc_abort|__do_kernel_fault|el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
-| handle_exception|do_irq|__do_irq|do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
+| handle_exception|do_irq|__do_irq|_*do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
 | generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_[A-Z]\w*
 | entry_(?:syscall|fred|from)\w*|do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call
 | system_call\w*|invoke_syscall\w*|syscall_\w*(?:exit|enter|trace|call|fastpath)\w*|do_program_check
@@ -70,8 +70,9 @@ _ENTRY = r"""
 | hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
 | softlockup_tick|smp_local_timer_interrupt|main_timer_handler|child_rip|kernel_thread(?:_helper)?
 | sysenter_\w+|tracesys|call_softirq|work_(?:resched|pending|notifysig)|retint_\w+
+| __run_hrtimer|run_local_timers|do_timer(?:_interrupt)?|handle_IRQ_event|profile_tick|show_task
 | update_wall_time|arch_timer_handler_\w+|handle_percpu_devid_irq
-| rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
+| _*rcu_(?:pending|sched_clock_irq|check_callbacks)|scheduler_tick|sched_tick
 | watchdog_(?:timer_fn|overflow_callback|hardlockup_\w+)|is_softlockup|perf_\w*overflow\w*
 | __perf_event_overflow|(?:intel|amd|x86)_pmu_\w+|perf_event_nmi_handler
 | (?:smp_)?call_function_single_interrupt|rcu_dump_\w+|trigger_\w*backtrace|arch_trigger_\w+
@@ -137,7 +138,8 @@ _ALLOCATING = r"""
 | alloc_vmap_area|_*get_vm_area\w*|cache_(?:alloc|grow)\w*|kmem_getpages|____?cache_alloc\w*|fallback_alloc
 | mempool_alloc\w*
 | kvasprintf\w*|kasprintf|vmemdup_\w+|memdup_\w+|strndup_user|dump_header\w*|oom_kill_process
-| out_of_memory|mem_cgroup_out_of_memory|mem_cgroup_oom\w*|pagefault_out_of_memory
+| _*out_of_memory|badness|select_bad_process|mem_cgroup_out_of_memory|mem_cgroup_oom\w*
+| pagefault_out_of_memory
 | (?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg|__alloc_objects?\w*|set_track\w*
 | alloc_(?:consistency_checks|debug_processing|single_from_\w+)|get_partial\w*|page_cache_alloc\w*
 | filemap_alloc_folio\w*
