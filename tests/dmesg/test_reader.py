@@ -355,6 +355,12 @@ def test_what_kasan_names_may_be_no_function(what: str, function: str) -> None:
     assert (alone.kind, alone.subtype, alone.truncated) == (Kind.KASAN, event.subtype, True)
 
 
+def test_what_kasan_says_late_of_a_double_free_blames_nobody() -> None:
+    said = "BUG: Double free or freeing an invalid pointer\nAsynchronous fault: no details\n"
+    (event,) = parse(f"{said}Call Trace:\n passer_by+0x1/0x2\n{'=' * 66}\n")
+    assert (event.kind, event.function) == (Kind.KASAN, None)
+
+
 def test_noise_in_tags_keeps_nobody_together() -> None:
     said = [
         b"BUG: sleeping function called from invalid context at x.c:1",

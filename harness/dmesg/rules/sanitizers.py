@@ -24,10 +24,14 @@ _INVALID_FREE = "double-free or invalid-free"
 """What KASAN calls it since 4.14; before, it was not said that it was KASAN's."""
 
 
+def _sort(found: Found) -> str:
+    what = found.match["what"]
+    return _INVALID_FREE if what is None else " ".join(what.split())
+
+
 def _in_function(found: Found, label: str, access: str = "") -> Findings:
     """Read `BUG: KASAN: slab-out-of-bounds in func+0x1/0x2` and its kin."""
-    what = found.match["what"]
-    what = _INVALID_FREE if what is None else " ".join(what.split())
+    what = _sort(found)
     function = stack.guilty(found.text, first=(found.match["name"],))
     return Findings(
         _slug(what), f"{label}: {what}{access}{where(function)}", function, (function or _slug(what),)
@@ -43,7 +47,7 @@ _UNTRACED = "\nAsynchronous fault: "
 
 def _kasan(found: Found) -> Findings:
     if _UNTRACED in found.text:
-        what = found.match["what"]
+        what = _sort(found)
         return Findings(_slug(what), f"KASAN: {what}", None, (_slug(what),))
     access = _ACCESS.search(found.text, 0, len(found.match[0]) + 400)
     return _in_function(found, "KASAN", f" {access[1]}" if access else "")
