@@ -78,7 +78,9 @@ def _complete(report: Report, found: Found) -> bool:
 
     The panic's own depends on the machine's reboot.
     """
-    ends_without_mark = report.rule.end in (End.LINE, End.STACK, End.VICTIM)
+    if report.rule.end is End.LINE:
+        return True
+    ends_without_mark = report.rule.end in (End.STACK, End.VICTIM)
     if ends_without_mark or report.rule.kind is Kind.PANIC or report.panicked:
         return report.rule.complete(found)
     return "\nCode: " in found.text and _MARKLESS.search(found.text) is not None

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from harness.dmesg import Reader, parse
+from harness.words import Kind
 from tests.dmesg import corpus
 
 TELLING = [
@@ -166,3 +167,8 @@ def test_a_stream_that_was_silent_for_long_may_begin_a_report(size: int) -> None
         events += reader.feed(log[start : start + size])
     (event,) = events + reader.close()
     assert (event.kind, event.line, event.function) == ("oops", 252, "guilty")
+
+
+def test_the_end_of_a_panic_is_not_all_of_it() -> None:
+    (event,) = parse("---[ end Kernel panic - not syncing: no init found ]---\n")
+    assert (event.kind, event.title, event.truncated) == (Kind.PANIC, "panic: no init found", True)

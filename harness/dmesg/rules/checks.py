@@ -74,17 +74,12 @@ _BLAMED = re.compile(
 )
 
 
-def _subtype(what: str) -> str:
-    return next((name for pattern, name in _BUG_NAMES if pattern.search(what)), "")
-
-
 def _bug(found: Found) -> Findings:
     blamed = _BLAMED.search(found.text)
     function = stack.guilty(found.text, first=blamed.groups() if blamed else ())
     what = message(_VARIABLE.sub("", found.match["what"]))
-    return Findings(
-        _subtype(found.match["what"]), f"BUG: {what}{where(function)}", function, (function or what,)
-    )
+    subtype = next((name for pattern, name in _BUG_NAMES if pattern.search(found.match["what"])), "")
+    return Findings(subtype, f"BUG: {what}{where(function)}", function, (function or what,))
 
 
 def _poison(found: Found) -> Findings:
@@ -195,7 +190,6 @@ RULES = (
         tuple(b": bad %s " % level for level in (b"pte", b"pmd", b"pud", b"p4d", b"pgd")),
         _told("bad_page", "BUG:"),
         End.LINE,
-        complete=lambda found: True,
         minor=True,
     ),
     Rule(
@@ -204,7 +198,6 @@ RULES = (
         (b"huh, entered softirq ",),
         _told("softirq_leak", "preempt_count leaked by softirq"),
         End.LINE,
-        complete=lambda found: True,
         minor=True,
     ),
     # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
@@ -247,7 +240,6 @@ RULES = (
         (b"VFS: Busy inodes", b"VFS: Close: file"),
         _named("vfs", "VFS object in use after its end"),
         End.LINE,
-        complete=lambda found: True,
         minor=True,
     ),
 )

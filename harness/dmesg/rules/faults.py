@@ -279,7 +279,6 @@ RULES = (
         (b"WARNING: ",),
         _unwinder,
         End.LINE,
-        complete=lambda found: True,
         minor=True,
     ),
     Rule(

@@ -327,7 +327,9 @@ RULES = (
         Kind.PANIC,
         r"---\[ end Kernel panic - not syncing(?:: ?(?P<what>.*?)(?: \]---)?)?$",
         (b"--[ end Kernel panic",),
-        lambda found: Findings("", f"panic: {found.match['what'] or ''}".rstrip(": "), None, ("",)),
+        lambda found: Findings(
+            "", f"panic: {found.match['what'] or ''}".rstrip(": "), None, ("",), truncated=True
+        ),
         End.LINE,
         proof=lambda found: True,
     ),

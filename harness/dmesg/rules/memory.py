@@ -119,7 +119,6 @@ RULES = (
         (b"ut of memory", b"Out of Memory: "),
         _oom,
         End.LINE,
-        complete=lambda found: True,
     ),
 )
 

@@ -176,6 +176,5 @@ RULES = (
         (b"unregister_netdevice: waiting for",),
         lambda found: Findings("netdev_reference", "network device is never released", None),
         End.LINE,
-        complete=lambda found: True,
     ),
 )
