@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from harness.dmesg import parse
+from harness.dmesg import parse, to_dict
+from harness.dmesg.line import read_line
 from harness.words import Kind
+from tests.dmesg import corpus
 
 TABLES = (Path(__file__).parents[2] / "docs" / "console-messages.md").read_text()
 TRACE = """
@@ -64,6 +67,28 @@ def test_messages_are_events(row: tuple[str, ...], stamp: str) -> None:
 @pytest.mark.parametrize("row", TALK, ids=lambda row: row[0][:60])
 def test_talk_is_none(row: tuple[str, ...]) -> None:
     assert parse(f"[   12.345678] {row[0]}\n[   12.345679] the next line\n") == []
+
+
+@pytest.fixture(scope="module")
+def bodies() -> list[str]:
+    """Return what stands below the headline of a report of each kind and subtype, without stamps."""
+    found: dict[tuple[str, str], str] = {}
+    for case in corpus.cases():
+        for event in parse(case.log)[:1]:
+            lines = case.log.split(b"\n")[event.line : event.end_line]
+            texts = [read_line(line).text.decode("utf-8", "replace") for line in lines]
+            found.setdefault((event.kind, event.subtype), "\n".join(texts))
+    return [*found.values(), *[f"Asynchronous fault: no details\n{body}" for body in found.values()]]
+
+
+@pytest.mark.parametrize("row", EVENTS, ids=lambda row: row[0][:60])
+def test_what_stands_below_a_message_raises_nothing(row: tuple[str, ...], bodies: list[str]) -> None:
+    """Consoles are cut and glued: any report may go on as any other."""
+    assert len(bodies) > 200
+    for body in bodies:
+        events = parse(f"{_printed(row[0])}\n{body}\n")
+        assert all(event.title for event in events)
+        json.dumps(list(map(to_dict, events)))
 
 
 def test_every_kind_has_a_message() -> None:
