@@ -87,7 +87,8 @@ class Desk:
         raw = whole.split(b"\n")
         count = len(raw)
         tagged = text is not whole or (bool(hits) and max(hits)[0] >= TAGS)  # noise may stand in a tag
-        texts, callers = read_lines(text, count, tagged=tagged)
+        ready = raw if text is whole else text.split(b"\n")
+        texts, callers = read_lines(text, ready, tagged=tagged)
         lines = Lines(texts, raw, list(range(number, number + count)))
         marked = marked_lines(block, hits, origin)
         here = 0

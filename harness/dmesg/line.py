@@ -179,18 +179,18 @@ def without_colours(block: bytes) -> bytes:
     return _ESCAPES.sub(b"", block.replace(b"\0", b""))
 
 
-def read_lines(block: bytes, count: int, *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
-    """Give the texts and the callers of so many lines that are ready to be read.
+def read_lines(block: bytes, lines: list[bytes], *, tagged: bool) -> tuple[list[bytes], list[bytes | None]]:
+    """Give the texts and the callers of the lines of a block, which are ready to be read.
 
     `tagged` tells whether some of the `TAG_WORDS` may be in them.
     """
     block = b"\n" + block
     if not (tagged or _UNUSUAL.search(block) or _INNER_STAMP.search(block)):
-        return list(map(bytes.rstrip, block[1:].split(b"\n"))), [None] * count
+        return list(map(bytes.rstrip, lines)), [None] * len(lines)
     before, *stamped = (_ALONE if tagged else _USUAL).split(block)
     callers: list[bytes | None] = stamped[::2]
     texts: list[bytes] = stamped[1::2]
-    if before or len(texts) < count:
+    if before or len(texts) < len(lines):
         texts, callers = _with_others(before, texts, callers)
     return list(map(bytes.rstrip, texts)), callers
 

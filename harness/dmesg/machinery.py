@@ -40,6 +40,8 @@ _REPORTING = r"""
 | bug_handler|bad_mode|_*bad_area\w*|__stack_chk_fail|print_(?:\w+_bug\w*|report|address_description|trailer)
 | end_report|object_err|_*slab_(?:err|error|bug)|slab_fix|check_bytes_and_report|check_object
 | bad_page|dump_page
+| check_(?:pad_bytes|slab|(?:slab|page)_allocation|region_inline)|on_freelist|restore_bytes
+| (?:early_)?(?:kasan|kfence)_fault|report_tag_fault|print_oops_end_marker|_*warn_args
 | print_bad_\w+|spin_(?:bug|dump)|rwlock_bug|_*might_(?:sleep|resched|fault)\w*|__cant_\w+
 | __schedule_bug\w*|schedule_debug\w*|check_preemption_disabled|debug_smp_processor_id
 | __this_cpu_preempt_check|lockdep_rcu_suspicious|_*kasan_\w+|_*asan_\w+|_*hwasan_\w+
@@ -59,7 +61,15 @@ _ENTRY = r"""
 | general_protection|do_general_protection|divide_error|double_fault|do_(?:divide_error|double_fault)|nmi
 | end_repeat_nmi|do_nmi|default_do_nmi|nmi_\w+|do_(?:mem|data)\w*_?abort|do_(?:DataAbort|PrefetchAbort)
 | __(?:dabt|pabt|irq|und)_\w+|do_undefinstr|do_translation_fault|do_bad_area|do_alignment\w*
-| do_sp_pc_abort|__do_kernel_fault|el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
+| do_sp_pc_abort|__do_kernel_fault|do_(?:sea|serror|tag_check_fault|tag_recovery|debug_exception|int3)
+| do_el1_\w+|(?:\w+_)?brk_handler|cfi_handler|call_(?:el1_)?break_hook|arm64_(?:serror_panic|notify_die)
+| _*(?:arm64_)?(?:enter_from|exit_to)_kernel_mode\w*|handle_bad_stack|__panic_unhandled|arm_notify_die
+| handle_invalid_op|math_error|kernelmode_fixup_or_oops|restore_regs_and_return_to_kernel
+| handle_(?:break|riscv_irq|loongarch_irq|vint)|do_vint|_*bad_page_fault|bad_kernel_fault
+| hash__do_page_fault|_exception|exception_common|unrecoverable_exception|do_report_trap
+| do_(?:protection|dat)_exception|default_trap_handler|illegal_op|data_exception|kernel_stack_overflow
+| handle_fault_error\w*|do_no_context|do_(?:bp|ri|ale|ade|bce|tr|tr_bp|be|ov|mcheck)|__div0|Ldiv0\w*
+| el[01]\w*|ret_(?:from|to)_\w+|call_on_irq_stack|do_interrupt_handler
 | handle_exception|do_irq|__do_irq|_*do_IRQ|handle_irq\w*|irq_exit\w*|irq_enter\w*|handle_fasteoi_irq
 | generic_handle_\w+|__handle_irq\w*|gic_handle_irq|irqentry_\w+|asm_common_interrupt|entry_[A-Z]\w*
 | entry_(?:syscall|fred|from)\w*|do_syscall_\w+|do_int80\w*|do_fast_syscall_\w+|x64_sys_call
@@ -81,7 +91,9 @@ _ENTRY = r"""
 """
 """Entries into the kernel and what a timer's or a watchdog's interrupt runs."""
 _LOCKDEP = r"""
-  lookup_chain_cache\w*|print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
+  lookup_chain_cache\w*|check_(?:no_collision|flags)|(?:find|match)_held_lock|lock_sync|zap_class
+| __trace_hardirqs_\w+|verify_lock_unused|_*lock_(?:un|re)pin_lock|perf_trace_lock\w*
+| print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
 | _*lock_(?:acquire|release|acquired|contended|is_held|pin_lock|set_class|downgrade)\w*
 | check_(?:noncircular|deadlock|prev_add|prevs_add|usage\w*|irq_usage|wait_context|chain_key)
 | validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
@@ -92,7 +104,7 @@ _LOCKS = r"""
 | do_raw_\w+|_*(?:raw_)?spin_(?:lock|unlock|trylock)\w*
 | _*(?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
 | text\.lock\.\w+|__lock_text_start|_*(?:un)?lock_kernel|_*reacquire_kernel_lock
-| down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
+| _*down_(?:read|write|killable|interruptible|timeout|trylock|common)\w*|__down\w*|up|up_(?:read|write)\w*
 | __up_(?:read|write)\w*|__up|downgrade_write\w*|rwsem_\w+|(?:__)?percpu_(?:down|up|rwsem)_\w+
 | rt_(?:mutex|spin|read|write)_\w+|_*rt_\w+lock\w*|rtlock_\w+|_*rt_mutex\w*|ww_mutex_\w+|native_queued_\w+
 | queued_(?:spin|read|write)_\w+|_*pv_\w+lock\w*|__pv_\w+|(?:virt_)?queued?_spin_lock_slowpath
@@ -104,7 +116,9 @@ _LOCKS = r"""
 """Primitives of locking: who called them is meant, whatever happened in them."""
 _HELPERS = r"""
   _*(?:pi_)?mem(?:cpy|set|move|cmp|chr)\w*|bcmp|mmio(?:cpy|set)
-| _*(?:pi_|sized_)?str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|n?cat|chr|str|n?dup)\w*|memory_is_\w+
+| _*(?:pi_|sized_)?str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|[nl]?cat|[rn]?chr|n?str|n?dup)\w*
+| str(?:c?spn|pbrk|sep)|memory_is_\w+|pointer|restricted_pointer|hex_string|hex_dump_to_buffer
+| print_hex_dump\w*|ptr_to_hashval
 | kmem(?:dup|dup_\w+)
 | kvmemdup|v?snprintf|sprintf|vscnprintf|string|string_nocheck|rep_(?:movs|stos)\w*|copy_user_\w+
 | clear_(?:page|user)_\w+|__list_(?:add|del)(?:_\w+)?
@@ -116,7 +130,8 @@ _HELPERS = r"""
 | iov_iter_(?:copy_|zero)\w*|copy_page_(?:to|from)_iter\w*|simple_copy_to_iter|_*(?:get|put)_user\w*
 | raw_copy_\w+
 | csum_and_copy_\w+|_*copy_overflow|debug_print_object|_*debug_(?:object|check_no_obj)\w*
-| lookup_object\w*|timer_debug_\w+|init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?
+| lookup_object\w*|\w+_is_static_object|timer_debug_\w+
+| init_timer(?:_on_stack)?_key|timer_init_key(?:_on_stack)?
 | hrtimer_(?:init|setup)(?:_sleeper)?(?:_on_stack)?|__init_work|init_rcu_head(?:_on_stack)?
 | atomic\w*_(?:read|set|inc|dec|add|sub|fetch|cmpxchg|xchg|try)\w*
 | (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
@@ -125,13 +140,15 @@ _HELPERS = r"""
 """Helpers that many call: copies, strings, lists, reference counts, constructors and debugging of objects."""
 _ALLOCATING = r"""
   warn_alloc\w*|_*alloc_(?:frozen_)?pages?\w*|_*get_free_pages\w*|get_zeroed_page\w*
-| get_page_from_freelist|(?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
+| get_page_from_freelist|_*rmqueue(?:_\w+)?|check_new_pages?(?:_bad)?|prep_compound_page
+| (?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
 | _*slab_alloc\w*|slab_post_alloc_hook|kmalloc_reserve|slab_(?:pre_alloc|want_init|out_of_memory)\w*
 | (?:memcg|slab)_\w*alloc_\w*hook|prep_new_page|post_alloc_hook|kmemleak_(?:alloc|vmalloc)\w*
 | _*create_object|_*kernel_(?:un)?poison_pages
-| _*k[mzcr]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*k[mzcr]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|(?:fix_)?flags|size))*
+| _*kmalloc_nolock\w*
 | __do_k[mr]e?alloc\w*|kmem_cache_\w*alloc\w*|__kmem_cache_alloc\w*
-| krealloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
+| _*k?v?realloc(?:_(?:noprof|node|align|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
 | _*kv[mzc]alloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
 | _*vmalloc(?:_(?:node|range|area|noprof|array|user|huge|32))*|vmap|__vmap\w*
 | vzalloc(?:_(?:noprof|node|trace|track|caller|array|large|order|cache|slab|fix_flags|size))*
@@ -141,13 +158,17 @@ _ALLOCATING = r"""
 | _*out_of_memory|badness|select_bad_process|mem_cgroup_out_of_memory|mem_cgroup_oom\w*
 | pagefault_out_of_memory
 | (?:mem_cgroup_)?_*try_charge\w*|_*mem_cgroup_charge\w*|charge_memcg|__alloc_objects?\w*|set_track\w*
-| alloc_(?:consistency_checks|debug_processing|single_from_\w+)|get_partial\w*|page_cache_alloc\w*
+| alloc_(?:consistency_checks|debug_processing|single_from_\w+|slab_obj_exts\w*|from_(?:new_slab|pcs)\w*)
+| get_(?:any_)?partial\w*|get_from_\w*partial\w*|setup_object\w*|shuffle_freelist|_*vcalloc\w*
+| kmem_cache_(?:refill|prefill)_sheaf|early_kmem_cache_node_alloc|init_kmem_cache_nodes|page_cache_alloc\w*
 | filemap_alloc_folio\w*
 """
 """What serves an allocation: who asked is meant."""
 _FREEING = r"""
   kfree|kfree_(?:sensitive|const|nolock)|kzfree|kvfree\w*|vfree\w*|__vfree|__vunmap|kmem_cache_free\w*
 | __kmem_cache_free|_*slab_free\w*|do_slab_free|____?cache_free|cache_free_debugcheck
+| memcg_slab_\w+_hook|free_to_pcs\w*|_*(?:kfree_)?rcu_(?:free|kfree)_(?:slab|sheaf)\w*|discard_slab|free_slab
+| deactivate_slab|_*put_partials\w*|free_one_page|(?:\w+_)?sheaf_flush_\w+|kmem_cache_return_sheaf
 | free_(?:debug|consistency)_\w+|__free_slab|free_to_partial_list|unfreeze_partials|put_cpu_partial
 | _*free_(?:frozen_)?pages?\w*|free_(?:unref|large|the|pcppages|tail|hot_cold)_\w+
 | free_pcp_prepare|__folio_put\w*|__pagevec_free|release_pages
@@ -221,6 +242,8 @@ Any other frame of a module is the module's own, however its name begins.
 
 _ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
 
+REPORTING = Names(*_ANYWHERE)
+"""What stands in a trace because it reported, and entries into the kernel."""
 PRIMITIVES = Names(_LOCKDEP, _LOCKS)
 """Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
 WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")

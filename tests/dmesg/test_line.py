@@ -91,7 +91,7 @@ def test_what_quotes_a_line_is_not_the_kernels() -> None:
 
 def test_lines_are_read_with_their_callers() -> None:
     block = b"$ ls\n[ 1.000000][ T1] a\n[ 1.000000][ T1] \n[ 1.000000][ T1]\n[ 1.0][ T2] b \n$ sh\n[ 1.0] c"
-    assert read_lines(block, 7, tagged=False) == (
+    assert read_lines(block, block.split(b"\n"), tagged=False) == (
         [b"$ ls", b"a", b"", b"", b"b", b"$ sh", b"c"],
         [None, b"T1", b"T1", b"T1", b"T2", None, None],
     )
@@ -141,5 +141,5 @@ def test_many_lines_read_like_each_by_itself(lines: list[tuple[list[bytes], byte
     alone = [read_line(line) for line in block.split(b"\n")]
     text = whole_lines(block + b"\n")[1]
     tagged = any(word in text for word in TAG_WORDS)
-    together = read_lines(text, text.count(b"\n") + 1, tagged=tagged)
+    together = read_lines(text, text.split(b"\n"), tagged=tagged)
     assert together == ([line.text for line in alone], [line.caller for line in alone])

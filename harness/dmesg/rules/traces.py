@@ -7,11 +7,12 @@ The last of the rules: any dump of a stack looks like them, and is an event only
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from dataclasses import dataclass
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, STALLERS, Names
+from harness.dmesg.machinery import ALLOCATORS, MACHINERY, REPORTING, SLEEPERS, STALLERS, Names
 from harness.dmesg.rules import locking
 from harness.dmesg.rules.headless import begun, part
 from harness.dmesg.rules.rule import End, Findings, Found
@@ -80,10 +81,19 @@ _DUMPERS = Names(r"_*dump_stack\w*|show_stack\w*|(?:dump|unwind)_backtrace")
 
 
 def _reporter(found: Found) -> _Reporter | None:
+    """Tell who reported: it stands right below what dumped the stack.
+
+    Further below, somebody else dumped it while the reporter was at work: a failure that was injected, say.
+    """
     names = stack.frames(found.text, sure=True)
     if not names or not _DUMPERS.match(names[0]):
         return next((_WARN for name in names if _WARN.functions.match(name)), None)
-    return next((known for known in _REPORTERS if any(map(known.functions.match, names))), None)
+    reporting = list(itertools.takewhile(_is_reporting, names))
+    return next((known for known in _REPORTERS if any(map(known.functions.match, reporting))), None)
+
+
+def _is_reporting(name: str) -> bool:
+    return REPORTING.match(name) or any(known.functions.match(name) for known in _REPORTERS)
 
 
 def _body(found: Found) -> Findings:
