@@ -114,6 +114,13 @@ def test_a_dump_of_a_stack_alone_is_no_event(before: str) -> None:
     assert parse("".join(f"[    5.123456][   T77] {line}\n" for line in log.splitlines())) == []
 
 
+@pytest.mark.parametrize("reporter", ["__vmalloc_node_range_noprof", "kasan_report", "__might_resched"])
+def test_a_stack_dumped_while_somebody_could_report_is_no_event(reporter: str) -> None:
+    """A failure is injected into any allocation, those of vmalloc() and of the sanitizers among them."""
+    injected = FRAMES.format("should_fail_ex").replace(" guilty", f" {reporter}+0x1/0x2\n guilty")
+    assert parse(PROCESS + injected) == []
+
+
 def test_a_headline_after_a_dump_of_a_stack_is_found() -> None:
     log = PROCESS + FRAMES.format("should_fail") + "VFS: Busy inodes after unmount of loop0 (ext4)\n"
     assert [event.line for event in parse(log)] == [log.count("\n")]
