@@ -23,6 +23,11 @@ _CLASS = re.compile(
 )
 _CLASS_SIGN = "){"
 _LINK = re.compile(r"-> #(?P<depth>\d+)")
+_ANOTHER_LINK = "\n-> #"
+_BLANK = (" ", "\t")
+_USUAL_FRAMES = re.compile(
+    r"(?:\n[ \t][ \tA-Za-z0-9_.$?\[\]<>/-]*+\+0x[ \tA-Za-z0-9_.$?\[\]<>/-]*+(?=\n|\Z))++"
+)
 _HELD = re.compile(r"\s*#(?P<index>\d+): ")
 _CHANGE = re.compile(r"inconsistent \{(?P<old>[^}]*)\} -> \{(?P<new>[^}]*)\} usage")
 _RELEASED = re.compile(r"trying to (?:release|contend) lock \((?P<name>.*?)\) at:")
@@ -193,18 +198,18 @@ def read_model(text: str) -> LockdepModel:
 
     What does not look as expected is left out, nothing is guessed.
     """
-    return _Reading(_mended(text)).read()
+    return _Reading(text).read()
 
 
-def _mended(text: str) -> str:
-    """Put lines together again that were printed in pieces.
+def _mended(text: str, start: int, end: int) -> str:
+    """Put lines together again that were printed in pieces, if some are between `start` and `end`.
 
     From 4.9 on, printk() began a new line for each piece without KERN_CONT; lockdep.c got its KERN_CONT and
     pr_cont() only by and by.
     """
-    if "(\n" not in text and "([" not in text:
+    if text.find("(\n", start, end) < 0 and text.find("([", start, end) < 0:
         return text
-    return _IN_PIECES.sub(_joined, _STAMP_INSIDE.sub("", text))
+    return text[:start] + _IN_PIECES.sub(_joined, _STAMP_INSIDE.sub("", text[start:]))
 
 
 def _joined(pieces: re.Match[str]) -> str:
@@ -239,10 +244,10 @@ class _Reading:
 
     def read(self) -> LockdepModel:
         """Go through the lines below the headline as far as needed."""
-        start = self._find("\n", 0)
-        self._read_to = min(self._find(_MORE, start), self._find(_LAST_STACK, start))
-        self._lines(start + 1, self._read_to)
-        if _DEPENDENCIES in self._text:
+        self._text = _mended(self._text, 0, self._beginning())
+        self._read_to = self._beginning()
+        self._lines(self._find("\n", 0) + 1, self._read_to)
+        if self._text.find(_DEPENDENCIES, self._read_to) >= 0:
             self._rest()
         if "became " in self._text or "state was registered" in self._text:
             self._uses()
@@ -252,7 +257,14 @@ class _Reading:
         model.stack = Late(self._stack)
         return model
 
+    def _beginning(self) -> int:
+        """Give the end of what is read at once."""
+        more = self._find(_MORE, 0)
+        last = self._text.find(_LAST_STACK, 0, more)
+        return last if last >= 0 else more
+
     def _rest(self) -> None:
+        self._text = _mended(self._text, self._read_to, len(self._text))
         for start, end, _ in self._parts():
             self._lines(start, end)
         self._whole = True
@@ -286,12 +298,22 @@ class _Reading:
         return at if at >= 0 else len(self._text)
 
     def _lines(self, start: int, end: int) -> None:
-        """Read lines, without looking closely at frames of call traces."""
+        """Read lines, without looking closely at frames of call traces.
+
+        From one link of the chain to the next there are only frames.
+        """
         at = start
-        for line in self._text[start:end].split("\n"):
-            usual_frame = line[:1] in (" ", "\t") and "+0x" in line and "(" not in line and ":" not in line
-            if line and not usual_frame:
+        while at < end:
+            after = self._text.find("\n", at, end)
+            line = self._text[at : after if after >= 0 else end]
+            if line.startswith(_BLANK) and (frames := _USUAL_FRAMES.match(self._text, at - 1, end)):
+                at = frames.end() + 1
+                continue
+            if line:
                 self._line(line, at)
+                if self._link and (link := self._text.find(_ANOTHER_LINK, at, end)) >= 0:
+                    at = link + 1
+                    continue
             at += len(line) + 1
         self._end_link(end)
 
@@ -301,14 +323,15 @@ class _Reading:
             self._model.uses[use["sort"] or "registered"] = stack.trace(self._text, use.end(), end)
 
     def _line(self, text: str, at: int) -> None:
-        section = "" if _CLASS_SIGN in text else self._opened(text)
-        if not section:
-            self._content(text, at)
-            return
-        self._end_link(at)
-        self._section = section
-        if section in ("acquiring", "info", "scenario"):
-            self._content(text, at)
+        if _CLASS_SIGN in text:
+            self._classes(text, at)
+        elif section := self._opened(text):
+            self._end_link(at)
+            self._section = section
+            if section == "scenario":
+                self._scenario.append(text)
+        else:
+            self._said(text, at)
 
     def _opened(self, text: str) -> str:
         """Name the section that a sentence opens, or nothing."""
@@ -319,27 +342,35 @@ class _Reading:
             return "acquiring"
         return "" if text.startswith(_NEVER_OPENING) else _opened(text)
 
-    def _content(self, text: str, at: int) -> None:
+    def _classes(self, text: str, at: int) -> None:
+        """Read a line with lock classes."""
+        if self._section == "chain":
+            self._chained(text, at)
+        elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
+            self._named(text)
+        elif self._section == "held" and _HELD.match(text):
+            self._held.extend(classes_in(text))
+        elif self._section in ("near", "far") and _DEPENDENCY.match(text):
+            locks = self._model.near if self._section == "near" else self._model.far
+            locks.extend(held.lock for held in classes_in(text))
+        else:
+            self._said(text, at)
+
+    def _said(self, text: str, at: int) -> None:
+        """Read another line: what of it matters is told by the section that it is in."""
         model = self._model
         if "trying to " in text and (released := _RELEASED.search(text)):
             model.acquiring = Holder(LockClass(lock_name(released["name"]), released["name"]), None)
             self._section = "released"
         elif text.startswith("inconsistent {") and (change := _CHANGE.match(text)):
             model.change = (change["old"], change["new"])
-        elif self._section in ("acquiring", "holding", "safe", "unsafe", "dependency"):
-            self._named(text)
         elif self._section == "chain":
             self._chained(text, at)
-        elif self._section in ("near", "far") and _DEPENDENCY.match(text):
-            locks = classes_in(text)
-            (model.near if self._section == "near" else model.far).extend(held.lock for held in locks)
         elif self._section == "nest":
             model.nest, self._section = lock_name(text), ""
         elif self._section == "released" and model.acquiring is not None:
             function = next(iter(stack.frames(f"\n{text}")), None)
             model.acquiring, self._section = Holder(model.acquiring.lock, function), ""
-        elif self._section == "held" and _HELD.match(text):
-            self._held.extend(classes_in(text))
         elif self._section == "scenario":
             self._scenario.append(text)
 
