@@ -10,11 +10,12 @@ _REMEMBERED = 1 << 16
 
 
 class Names:
-    """A set of function names, given by a regular expression that matches whole names."""
+    """A set of function names: regular expressions that match whole names, and other sets."""
 
-    def __init__(self, *alternatives: str) -> None:
-        self._alternatives = alternatives
-        self._pattern = re.compile(f"(?:{'|'.join(alternatives)})$", re.VERBOSE)
+    def __init__(self, *members: str | Names) -> None:
+        expressions = [member for member in members if isinstance(member, str)]
+        self._sets = [member for member in members if isinstance(member, Names)]
+        self._pattern = re.compile(f"(?:{'|'.join(expressions)})$" if expressions else "(?!)", re.VERBOSE)
         self._known: dict[str, bool] = {}
 
     def match(self, name: str) -> bool:
@@ -23,15 +24,13 @@ class Names:
         if known is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            known = self._known[name] = self._pattern.match(name) is not None
+            known = self._pattern.match(name) is not None or any(names.match(name) for names in self._sets)
+            self._known[name] = known
         return known
 
-    def plus(self, *alternatives: str) -> Names:
-        """Give a larger set: these and the further names."""
-        return Names(*self._alternatives, *alternatives)
 
-
-_REPORTING = r"""
+_REPORTING = Names(
+    r"""
   dump_stack\w*|__dump_stack|(?:dump|unwind)_(?:backtrace|trace)\w*|show_(?:stack|trace|regs|state)\w*
 | sched_show_task|walk_stackframe|unwind_\w+|arch_stack_walk\w*|save_stack\w*|stack_trace_save\w*
 | save_trace|call_on_stack|_*warn(?:_printk|(?:_on)?_slowpath\w*|_invalid\w*|_bogus_irq_restore)?
@@ -52,8 +51,10 @@ _REPORTING = r"""
 | vprintk\w*|_?printk\w*|console_(?:unlock|flush_\w+|trylock\w*)|devkmsg_\w+|print_circular_bug\w*
 | _*cfi_(?:check|slowpath|failure)\w*|(?:handle|report)_cfi_\w+
 """
+)
 """What prints a report, checks on behalf of a sanitizer, or was put in by the compiler or a tracer."""
-_ENTRY = r"""
+_ENTRY = Names(
+    r"""
   dump_cpu_task|segv|segv_handler|sig_handler\w*|hard_handler|exc_\w+|asm_\w+|_*sysvec_\w+
 | common_interrupt|(?:smp_)?\w*apic_timer_interrupt|local_apic_timer_\w+|do_error_trap|do_trap\w*
 | do_invalid_op|invalid_op|error_entry|error_code|do_error|error_exit|paranoid_\w+|_*do_page_fault
@@ -89,8 +90,10 @@ _ENTRY = r"""
 | check_cpu_stall|print_(?:other_)?cpu_stall\w*|rcu_stall_\w+|rcu_check_gp_\w+|rcu_iw_handler|irq_work_\w+
 | synchronize_rcu_expedited_wait\w*
 """
+)
 """Entries into the kernel and what a timer's or a watchdog's interrupt runs."""
-_LOCKDEP = r"""
+_LOCKDEP = Names(
+    r"""
   lookup_chain_cache\w*|check_(?:no_collision|flags)|(?:find|match)_held_lock|lock_sync|zap_class
 | __trace_hardirqs_\w+|verify_lock_unused|_*lock_(?:un|re)pin_lock|perf_trace_lock\w*
 | print_(?:collision|bad_irq_dependency|unlock_imbalance\w*|lock_\w+)|lockdep_\w+
@@ -99,7 +102,9 @@ _LOCKDEP = r"""
 | validate_chain|mark_(?:lock\w*|usage|held_locks)|register_lock_class|look_up_lock_class|add_lock_to_list
 | assign_lock_key|debug_check_no_locks_\w+|reacquire_held_locks|valid_state
 """
-_LOCKS = r"""
+)
+_LOCKS = Names(
+    r"""
   (?:debug_|_*)(?:rt_)?mutex_\w+|_+init_rwsem|_+rwlock_init|_+percpu_init_rwsem|_raw_\w+|__raw_\w+
 | do_raw_\w+|_*(?:raw_)?spin_(?:lock|unlock|trylock)\w*
 | _*(?:raw_)?(?:read|write)_(?:lock|unlock|trylock)\w*|down
@@ -113,8 +118,10 @@ _LOCKS = r"""
 | _*rcu_read_(?:un)?lock\w*|_*(?:raw_)?local_(?:irq|bh)_(?:enable|disable|save|restore)\w*
 | arch_local_irq_\w+|_*preempt_count_\w+
 """
+)
 """Primitives of locking: who called them is meant, whatever happened in them."""
-_HELPERS = r"""
+_HELPERS = Names(
+    r"""
   _*(?:pi_)?mem(?:cpy|set|move|cmp|chr)\w*|bcmp|mmio(?:cpy|set)
 | _*(?:pi_|sized_)?str(?:n?len|n?cpy|scpy|n?cmp|n?casecmp|lcpy|[nl]?cat|[rn]?chr|n?str|n?dup)\w*
 | str(?:c?spn|pbrk|sep)|memory_is_\w+|pointer|restricted_pointer|hex_string|hex_dump_to_buffer
@@ -137,8 +144,10 @@ _HELPERS = r"""
 | (?:arch_|__)?(?:test|set|clear|change)(?:_and_\w+)?_bit(?:_(?:un)?lock)?|skb_(?:over_|under_)?panic
 | assfail|asswarn|\w*assertfail|assertion_fail\w*
 """
+)
 """Helpers that many call: copies, strings, lists, reference counts, constructors and debugging of objects."""
-_ALLOCATING = r"""
+_ALLOCATING = Names(
+    r"""
   warn_alloc\w*|_*alloc_(?:frozen_)?pages?\w*|_*get_free_pages\w*|get_zeroed_page\w*
 | get_page_from_freelist|_*rmqueue(?:_\w+)?|check_new_pages?(?:_bad)?|prep_compound_page
 | (?:__)?folio_alloc\w*|alloc_slab_page\w*|allocate_slab\w*|new_slab\w*
@@ -163,8 +172,10 @@ _ALLOCATING = r"""
 | kmem_cache_(?:refill|prefill)_sheaf|early_kmem_cache_node_alloc|init_kmem_cache_nodes|page_cache_alloc\w*
 | filemap_alloc_folio\w*
 """
+)
 """What serves an allocation: who asked is meant."""
-_FREEING = r"""
+_FREEING = Names(
+    r"""
   kfree|kfree_(?:sensitive|const|nolock)|kzfree|kvfree\w*|vfree\w*|__vfree|__vunmap|kmem_cache_free\w*
 | __kmem_cache_free|_*slab_free\w*|do_slab_free|____?cache_free|cache_free_debugcheck
 | memcg_slab_\w+_hook|free_to_pcs\w*|_*(?:kfree_)?rcu_(?:free|kfree)_(?:slab|sheaf)\w*|discard_slab|free_slab
@@ -174,8 +185,10 @@ _FREEING = r"""
 | free_pcp_prepare|__folio_put\w*|__pagevec_free|release_pages
 | (?:__)?put_page\w*|folio_put\w*|mempool_free\w*|qlist_free\w*|qlink_free|ksize|__ksize|kfree_rcu_\w+
 """
+)
 """What takes memory back: who gave it is meant."""
-_WAITING = r"""
+_WAITING = Names(
+    r"""
   __schedule(?:_loop)?|schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?
 | preempt_schedule\w*|context_switch|io_schedule\w*|bit_wait\w*|do_nanosleep|hrtimer_nanosleep
 | _*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
@@ -187,14 +200,18 @@ _WAITING = r"""
 | prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
 | (?!\w*sys_)\w+_wait_\w+|blk_mq_freeze_queue_wait
 """
+)
 """What a task sleeps in, wrappers of a lock (`rtnl_lock()`) among it: who waits for it is meant."""
-_IDLING = r"""
+_IDLING = Names(
+    r"""
   native_(?:safe_)?halt|default_idle\w*|arch_(?:safe_halt|cpu_idle\w*)|acpi_(?:idle|safe_halt)\w*
 | cpuidle_\w+|pv_native_\w*halt|mwait_idle\w*|intel_idle\w*|do_idle|cpu_startup_entry|cpu_idle\w*
 | call_cpuidle|poll_idle|cpu_do_idle|__cpu_do_idle|wait_for_interrupt|secondary_startup_\w+
 | start_secondary|secondary_start_kernel|rest_init|start_kernel|x86_64_start_\w+|snooze_loop|r4k_wait\w*
 """
-_SPINNING = r"""
+)
+_SPINNING = Names(
+    r"""
   cpu_relax|rep_nop|delay_\w+|__(?:const_)?u?delay|__ndelay|_*const_udelay|__loop_delay|rcu_\w*gp_\w+
 | rcu_read_(?:un)?lock\w*|rcu_is_watching|rcu_lockdep_\w+|debug_lockdep_\w+|(?:smp_)?mb|get_current
 | in_lock_functions|__schedule(?:_loop)?
@@ -202,7 +219,9 @@ _SPINNING = r"""
 | context_switch
 | ktime_get(?:_\w+)?|timekeeping_get_ns|read_hpet|read_tsc|acpi_pm_read\w*|kvm_clock_\w+|pvclock_\w+
 """
-_DISPATCHING = r"""
+)
+_DISPATCHING = Names(
+    r"""
   process_(?:one_work|scheduled_works)|run_workqueue|worker_thread|kthread\w*|smpboot_thread_fn|irq_thread\w*
 | call_timer_fn|expire_timers|_*run_timers?\w*|run_timer_softirq|tasklet_\w*action\w*|rcu_do_batch|rcu_core\w*
 | _*napi_poll|net_[rt]x_action|process_backlog|_*netif_receive_skb\w*|deliver_\w*skb|_*handle_irq_event\w*
@@ -214,6 +233,7 @@ _DISPATCHING = r"""
 | (?:do_sock|sock_common|__sys)_[gs]etsockopt|(?:rt|ge)n\w*_rcv_msg\w*|netlink_(?:rcv_skb|dump|unicast)
 | nfnetlink_rcv_\w+|exit_to_user\w+|do_notify_resume|do_signal|arch_do_signal\w*|get_signal
 """
+)
 """What calls through a pointer: work, timers, soft and hard interrupts, files, sockets, file systems."""
 
 INLINED = Names(
@@ -240,27 +260,25 @@ INLINED = Names(
 Any other frame of a module is the module's own, however its name begins.
 """
 
-_ANYWHERE = (_REPORTING, _ENTRY, _LOCKDEP)
-
-REPORTING = Names(*_ANYWHERE)
+REPORTING = Names(_REPORTING, _ENTRY, _LOCKDEP)
 """What stands in a trace because it reported, and entries into the kernel."""
 PRIMITIVES = Names(_LOCKDEP, _LOCKS)
 """Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
-WARNERS = Names(*_ANYWHERE, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
+WARNERS = Names(REPORTING, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
 """Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
-MACHINERY = Names(*_ANYWHERE, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
+MACHINERY = Names(REPORTING, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)
 """Functions that report, lock, copy, allocate or free on behalf of the one that is to blame."""
-PANICKERS = Names(*_ANYWHERE, _LOCKS, _HELPERS, r"__schedule|schedule\w*|preempt_schedule\w*")
+PANICKERS = Names(REPORTING, _LOCKS, _HELPERS, r"__schedule|schedule\w*|preempt_schedule\w*")
 """Functions through which a panic comes about, if it is not an allocation that failed."""
-WAITERS = Names(*_ANYWHERE, _LOCKS, _WAITING)
+WAITERS = Names(REPORTING, _LOCKS, _WAITING)
 """As above, for a task that sleeps: what makes it sleep is not to blame either."""
-STALLERS = Names(*_ANYWHERE, _LOCKS, _IDLING, _SPINNING)
+STALLERS = Names(REPORTING, _LOCKS, _IDLING, _SPINNING)
 """As above, for a CPU that does not come back: where it idles or spins says little."""
 DISPATCHERS = Names(_ENTRY, _DISPATCHING)
 """What is common to many operations: below it stands the one that a CPU was in."""
-IDLERS = Names(_IDLING)
+IDLERS = _IDLING
 """Where a CPU without work is found."""
-ALLOCATORS = Names(*_ANYWHERE, _LOCKS, _ALLOCATING, r"_*k(?:mem|str)n?dup\w*|kvmemdup")
+ALLOCATORS = Names(REPORTING, _LOCKS, _ALLOCATING, r"_*k(?:mem|str)n?dup\w*|kvmemdup")
 """As above, for a failed allocation: who asked is looked for, not who served."""
-SLEEPERS = Names(*_ANYWHERE, _LOCKS, _WAITING, _ALLOCATING, _HELPERS)
+SLEEPERS = Names(REPORTING, _LOCKS, _WAITING, _ALLOCATING, _HELPERS)
 """As above, for sleeping where one must not: the guilty one called what sleeps."""

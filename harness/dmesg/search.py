@@ -86,10 +86,14 @@ def marked_lines(block: bytes, hits: list[Hit], origin: int) -> list[tuple[int, 
     return found
 
 
+_RULES_WITH = [sum(1 << at for at, rule in enumerate(RULES) if word in rule.words) for word in _ALL_WORDS]
+"""The rules that list each word, as bits."""
+
+
 @functools.lru_cache(maxsize=4096)
-def _rules_for(words: frozenset[bytes]) -> tuple[Rule, ...]:
-    """Give the rules that list any of the words, in the order in which they are tried."""
-    return tuple(rule for rule in RULES if words.intersection(rule.words))
+def _rules_of_bits(bits: int) -> tuple[Rule, ...]:
+    """Give the rules of these bits, in the order in which they are tried."""
+    return tuple(rule for at, rule in enumerate(RULES) if bits >> at & 1)
 
 
 @functools.lru_cache(maxsize=1)
@@ -98,8 +102,10 @@ def _rules_of(text: bytes) -> tuple[str, tuple[Rule, ...]]:
     line = text.decode("utf-8", "replace")
     if KTAP.match(line):
         return line, ()
-    hits = _SEARCH.find_matches_as_indexes(text, overlapping=True)
-    return line, _rules_for(frozenset([_ALL_WORDS[word] for word, _, _ in hits]))
+    bits = 0
+    for word, _, _ in _SEARCH.find_matches_as_indexes(text, overlapping=True):
+        bits |= _RULES_WITH[word]
+    return line, _rules_of_bits(bits)
 
 
 class Headline(NamedTuple):

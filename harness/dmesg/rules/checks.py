@@ -14,13 +14,16 @@ import re
 from collections.abc import Callable
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS
+from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, Names
 from harness.dmesg.names import message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
 
 _DISABLED_AT = re.compile(r"\nPreemption disabled at:\s*\n[^\n]*")
 """One address, with the look of a frame, of who is not to blame for the sleep."""
+
+
+_NAMED = re.compile(r"pid: (\d+), name: (.*)$")
 
 
 def _sleep(found: Found) -> Findings:
@@ -36,7 +39,7 @@ def _sleep(found: Found) -> Findings:
         subtype, label = "assuming", text.rstrip()
     comm, pid = found.match["comm"], found.match["pid"]
     for line in found.below(2):
-        named = re.search(r"pid: (\d+), name: (.*)$", line)
+        named = _NAMED.search(line)
         if named:
             pid, comm = named[1], named[2]
     return Findings(subtype, f"{label}{where(function)}", function, (function or "",), pid_of(pid), comm)
@@ -94,24 +97,28 @@ def _told(subtype: str, title: str) -> Callable[[Found], Findings]:
     return lambda found: Findings(subtype, f"{title} {found.match['what']}", None, (found.match["what"],))
 
 
-_KEEPING = ALLOCATORS.plus(
+_KEEPING = Names(
+    ALLOCATORS,
     r"_*kmem_cache_(?:shutdown|destroy|free\w*)|_*k[vz]?free\w*|\w*slab_free\w*|free_to_partial_list|discard_slab",
     r"cache_free_debugcheck|____?cache_free|check_poison_obj",
     r"check_slab|on_freelist|slab_pad_check|validate_slab\w*|\w+_(?:consistency_checks|debug_processing)",
 )
 """As above, and what frees, checks or gives up a slab."""
+_OF_A_CGROUP = re.compile(r"\(\d+:.*\)")
+"""What follows the name of a memory cgroup's slab cache."""
 
 
 def _slab(found: Found) -> Findings:
     """Name the cache: who steps on a corrupted object first is chance."""
     what = message(found.match["what"] or found.match["sort"])
-    cache = re.sub(r"\(\d+:.*\)", "", found.match["cache"] or found.match["old"])
+    cache = _OF_A_CGROUP.sub("", found.match["cache"] or found.match["old"])
     function = stack.guilty(found.text, _KEEPING)
     return Findings("slab", f"slab {cache}: {what}", function, ("slab", cache, what))
 
 
-_TELLING = MACHINERY.plus(
-    r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*|kobject_(?:init|add)\w*"
+_TELLING = Names(
+    MACHINERY,
+    r"sysfs_warn_dup|sysfs_create_\w+|__report_bad_irq|note_interrupt|handle_irq\w*|kobject_(?:init|add)\w*",
 )
 
 

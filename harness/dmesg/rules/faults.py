@@ -31,6 +31,9 @@ _PANIC_ON_WARN = re.compile(r"Kernel panic - not syncing: panic_on_warn set")
 """Until 4.20, `__warn()` said this before it printed registers and a trace: the panic prints them."""
 
 
+_LINE_NUMBER = re.compile(r":\d+$")
+
+
 def _warning(found: Found) -> Findings:
     """Read a WARN: its message stands between `cut here` and the headline, until 4.19 after it.
 
@@ -38,7 +41,7 @@ def _warning(found: Found) -> Findings:
     """
     near = "\n".join((*found.before, *found.below(2)))
     match = found.match
-    place = re.sub(r":\d+$", "", match["file"] or "")
+    place = _LINE_NUMBER.sub("", match["file"] or "")
     named = function_name(match["name"] or "")
     by_lockdep = place.endswith("/lockdep.c")
     if locking.SELF_CHECK.search(near) or (by_lockdep and locking.SELF_CHECKERS.match(named)):
@@ -170,19 +173,21 @@ def _died(found: Found) -> Findings:
     return findings
 
 
+_LOCKED_UP = re.compile(r"Watchdog detected hard LOCKUP on cpu (\d+)")
+_CORRUPTED = re.compile(r"stack-protector: .* corrupted in: (?P<name>[\w.$]+)\+0x")
+
+
 def _panic(found: Found) -> Findings:
     what = (found.match["what"] or found.match["trusty"] or "").strip()
-    lockup = re.match(r"Watchdog detected hard LOCKUP on cpu (\d+)", what)
+    lockup = _LOCKED_UP.match(what)
     if lockup:
         function = stack.guilty(found.text)
         title = f"hard lockup{where(function)}"
         return Findings("", title, function, (function or "",), cpu=pid_of(lockup[1]), kind=Kind.HARD_LOCKUP)
-    corrupted = re.match(r"stack-protector: .* corrupted in: (?P<name>[\w.$]+)\+0x", what)
+    corrupted = _CORRUPTED.match(what)
     first = corrupted["name"] if corrupted else None
     function = stack.guilty(found.text, PANICKERS, first=(first,))
-    return Findings(
-        "", f"panic: {message(what)}", function, (message(re.sub(r": .*", "", what)), function or "")
-    )
+    return Findings("", f"panic: {message(what)}", function, (message(what.split(": ")[0]), function or ""))
 
 
 _NAME = r"[A-Za-z_$.][\w.$]*"

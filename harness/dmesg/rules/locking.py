@@ -142,6 +142,7 @@ SELF_CHECKERS = Names(r"check_prevs_add|validate_chain|lockdep_reset_lock(?:_reg
 """Functions of lockdep.c, with those into which they are inlined, whose WARN_ON() goes with
 `debug_locks_off()` without words; after its other plain WARNs lockdep lives on.
 """
+_DOUBT = re.compile(rf"{SELF_CHECK.pattern}.*", re.MULTILINE)
 _RWSEM_STATE = re.compile(r": count = 0x.*")
 """What `DEBUG_RWSEMS_WARN_ON()` adds to its condition is different each time."""
 
@@ -152,7 +153,7 @@ def gave_up(found: Found) -> Findings:
     function = stack.guilty(found.text)
     if said.startswith("WARNING"):
         near = "\n".join((*found.before, *found.below(3)))
-        doubt = re.search(rf"{SELF_CHECK.pattern}.*", near, re.MULTILINE)
+        doubt = _DOUBT.search(near)
         said = doubt[0] if doubt else f"WARNING{where(found.match['name'])}"
     said = message(_RWSEM_STATE.sub("", said))
     return Findings(
@@ -165,6 +166,7 @@ def gave_up(found: Found) -> Findings:
     )
 
 
+_ONE_HELD = re.compile(r"\n\s*#\d+: ")
 _SORTS = (
     Sort(
         "circular",
@@ -206,7 +208,7 @@ _SORTS = (
         "lock held when returning to user space",
         _held,
         _holder,
-        whole=lambda found: re.search(r"\n\s*#\d+: ", found.text) is not None,
+        whole=lambda found: _ONE_HELD.search(found.text) is not None,
     ),
     Sort(
         "still_held",

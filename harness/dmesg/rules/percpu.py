@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import ALLOCATORS
+from harness.dmesg.machinery import ALLOCATORS, Names
 from harness.dmesg.rules.rule import Findings, Found, Rule, where
 from harness.words import Kind
 
-_SERVING = ALLOCATORS.plus(
-    r"(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*"
+_SERVING = Names(
+    ALLOCATORS, r"(?:pcpu_alloc|__alloc_percpu|__percpu_counter_init|percpu_ref_init|devm_\w*percpu)\w*"
 )
 
 

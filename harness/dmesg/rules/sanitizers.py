@@ -15,9 +15,11 @@ from harness.dmesg.names import function_name
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, where
 from harness.words import Kind
 
+_NOT_OF_A_NAME = re.compile(r"[^a-z0-9]+")
+
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return _NOT_OF_A_NAME.sub("_", text.lower()).strip("_")
 
 
 _INVALID_FREE = "double-free or invalid-free"

@@ -16,10 +16,13 @@ from harness.dmesg.names import function_name
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of
 from harness.words import Kind
 
+_WORKER = re.compile(r"^(kworker|ksoftirqd|migration|cpuhp)/.*")
+_IN_FLIGHT = re.compile(r"\n\s*in-flight: (?:\d+(?:\(RESCUER\))?:)?(\w+)")
+
 
 def _comm(comm: str) -> str:
     """Give a worker's name without its numbers: `kworker/0:1` is `kworker`."""
-    return re.sub(r"^(kworker|ksoftirqd|migration|cpuhp)/.*", r"\1", comm)
+    return _WORKER.sub(r"\1", comm)
 
 
 def _hung(found: Found) -> Findings:
@@ -90,7 +93,7 @@ def _rcu(found: Found) -> Findings:
 
 def _workqueue(found: Found) -> Findings:
     """Name the work that keeps the pool's worker, as `show_one_worker_pool()` and `show_pwq()` list it."""
-    works = re.search(r"\n\s*in-flight: (?:\d+(?:\(RESCUER\))?:)?(\w+)", found.text)
+    works = _IN_FLIGHT.search(found.text)
     function = function_name(works[1]) if works else None
     where = f" in {function}" if function else ""
     return Findings("", f"workqueue lockup{where}", function, (function or "",))
