@@ -264,6 +264,13 @@ REPORTING = Names(_REPORTING, _ENTRY, _LOCKDEP)
 """What stands in a trace because it reported, and entries into the kernel."""
 PRIMITIVES = Names(_LOCKDEP, _LOCKS)
 """Lock primitives alone: any other function may have tried to take the lock of a lockdep report."""
+SERVICES = Names(
+    r"""
+      kobject_\w+|proc_register|_*proc_(?:create|mkdir)\w*|proc_symlink|proc_net_mkdir
+    | usb_submit_urb|usb_start_wait_urb|usb_(?:bulk|interrupt|control)_msg\w*
+    """
+)
+"""Functions that WARN of what they are asked for: lib/kobject.c, fs/proc/generic.c, drivers/usb/core."""
 WARNERS = Names(REPORTING, _HELPERS, r"_*kv?malloc(?:_(?:node|slab|fix_flags|large|noprof|order))*")
 """Functions whose WARN is about their caller. Locks are not among them: they WARN of themselves."""
 MACHINERY = Names(REPORTING, _LOCKS, _HELPERS, _ALLOCATING, _FREEING)

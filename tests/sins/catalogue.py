@@ -183,7 +183,7 @@ _CALM = [
     _plain("odebug-free", "warning free_lit_lamp", needs="odebug"),
     _plain("odebug-init", "warning set_up_lit_lamp", needs="odebug"),
     _plain("kobject-unborn", "warning get_unborn_kobject"),
-    _plain("proc-twice", "warning proc_register|make_entry_twice"),
+    _plain("proc-twice", "warning make_entry_twice"),
     _plain("bad-page", "bug/bad_page free_locked_page", needs="debug-vm"),
     _plain("slab-redzone", "bug/slab scratch_redzone", needs="slub", also=("warning",)),
     _plain("slab-leftover", "bug/slab forget_a_stone", needs="slub", also=("warning",)),

@@ -12,7 +12,7 @@ import dataclasses
 import re
 
 from harness.dmesg import stack
-from harness.dmesg.machinery import PANICKERS, WARNERS
+from harness.dmesg.machinery import MACHINERY, PANICKERS, SERVICES, WARNERS, Names
 from harness.dmesg.names import function_name, message
 from harness.dmesg.rules import locking
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
@@ -31,6 +31,7 @@ _PANIC_ON_WARN = re.compile(r"Kernel panic - not syncing: panic_on_warn set")
 """Until 4.20, `__warn()` said this before it printed registers and a trace: the panic prints them."""
 
 
+_SERVING = Names(MACHINERY, SERVICES)
 _LINE_NUMBER = re.compile(r":\d+$")
 
 
@@ -47,7 +48,11 @@ def _warning(found: Found) -> Findings:
     if locking.SELF_CHECK.search(near) or (by_lockdep and locking.SELF_CHECKERS.match(named)):
         return locking.gave_up(found)
     lockup = _LOCKUP_SAID.search(near)
-    function = named if named and not WARNERS.match(named) else stack.guilty(found.text, first=(named,))
+    function: str | None = named
+    if not named or WARNERS.match(named):
+        function = stack.guilty(found.text, first=(named,))
+    elif SERVICES.match(named):
+        function = stack.guilty(found.text, _SERVING, first=(named,))
     if lockup:
         function = stack.guilty(found.text)
         return Findings(
