@@ -190,15 +190,14 @@ _FREEING = Names(
 _WAITING = Names(
     r"""
   __schedule(?:_loop)?|schedule(?:_(?:timeout\w*|preempt_disabled|hrtimeout\w*|idle|user|rtlock))?
-| preempt_schedule\w*|context_switch|io_schedule\w*|bit_wait\w*|do_nanosleep|hrtimer_nanosleep
-| _*wait_(?:for|on|event|woken)\w*|do_wait_for_\w+|out_of_line_wait_\w+|folio_wait_\w+
+| preempt_schedule\w*|context_switch|(?:blk_)?io_schedule\w*|schedule_on_each_cpu|do_nanosleep
+| hrtimer_nanosleep|(?!\w*sys_)(?:\w*_)?wait(?:_\w+)?
 | _*lock_(?:page|folio|buffer)\w*|(?:folio|page)_lock\w*
 | \w+_lock(?:_nested|_slow|_killable|_interruptible|_common)?|\w+_slowlock\w*|_*synchronize_\w+
-| __lock_sock|_*wait_rcu_gp|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*
+| __lock_sock|rcu_barrier\w*|_*cancel_(?:delayed_)?work\w*|[mu]sleep\w*|_?cond_resched\w*
 | completion_\w+|sync_(?:buffer|page)|(?:wake_bit|autoremove_wake|default_wake)_function
 | (?:interruptible_)?sleep_on\w*|thread_return|do_gettimeofday|getnstimeofday|delayacct_\w+|lock_timer_base
-| prepare_to_wait\w*|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
-| (?!\w*sys_)\w+_wait_\w+|blk_mq_freeze_queue_wait
+| prepare_to_wait_\w+|rcu_gp_\w+|rcu_exp_\w+|kthread_(?:stop|park|flush|cancel)\w*
 """
 )
 """What a task sleeps in, wrappers of a lock (`rtnl_lock()`) among it: who waits for it is meant."""

@@ -57,6 +57,10 @@ CASES = [
     (machinery.WAITERS, "__schedule schedule synchronize_rcu guilty", "guilty"),
     (machinery.WAITERS, "__schedule schedule jbd2_log_wait_commit guilty", "guilty"),
     (machinery.WAITERS, "__schedule schedule request_wait_answer guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule blk_io_schedule submit_bio_wait guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule io_schedule rq_qos_wait wbt_wait guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule wait_transaction_locked guilty", "guilty"),
+    (machinery.WAITERS, "__schedule schedule __x64_sys_wait4 do_syscall_64", "__x64_sys_wait4"),
     (machinery.WAITERS, "__schedule schedule_timeout __wait_for_common kthread_stop guilty", "guilty"),
     # CPUs that do not come back.
     (machinery.STALLERS, "native_queued_spin_lock_slowpath do_raw_spin_lock _raw_spin_lock guilty", "guilty"),
