@@ -21,12 +21,28 @@ _PROCESS = re.compile(
     r"(?: Comm: (?P<comm>.{1,32}?)(?: Kdump: \w+)? (?:Not tainted|Tainted)|\b)"
 )
 _OLD_PROCESS = re.compile(
-    r"\nP(?:id: |rocess (?P<comm>\S{1,32}) \(pid: )(?P<pid>\d{1,10}),(?: comm: (?P<name>\S{1,32}))?"
+    r"\nP(?:id: |rocess (?P<comm>\S{1,32}) \(pid: )(?P<pid>\d{1,10}),(?: CPU \d{1,6},)?"
+    r"(?: comm: {1,20}(?P<name>\S{1,32}))?"
 )
+_OOPSED = ": Oops "
+_WHO_OOPSED = re.compile(rf"\n(?P<comm>\S{{1,32}})[(\[](?P<pid>\d{{1,10}})[)\]]{_OOPSED}")
+"""The die line of alpha, sparc and ia64."""
 _MARKLESS = re.compile(
     r"stackpage=|ainted[^\n]{0,40}(?:\nEFLAGS: [0-9a-f]+ {1,4})?[ (]2\.(?:4\.\d|6\.(?:\d|1\d|2[0-4])(?!\d))"
+    r"|\nra is at |\nFrame format=|\nFormat [0-9a-f]"
 )
-"""Kernels before 2.6.25, which end an oops with `Code:`, without a mark."""
+"""Kernels before 2.6.25, and those of alpha and m68k, which end an oops with `Code:`, without a mark."""
+_NEVER_MARKED = re.compile(
+    r"""
+      \n(?: TSTATE:[ ] | PSR:[ ][0-9a-f]{8}[ ]PC:[ ] | psr[ ]:[ ][0-9a-f]{16}[ ]ifs[ ]:  # sparc, ia64
+        | pc:[ ][0-9a-f]{8},[ ]ps: | GPR00:[ ][0-9a-f]{8}[ ]GPR01:                       # xtensa, openrisc
+        | [ ]r1=[0-9A-F]{8},[ ]r2= | ea[ ]=[ ][0-9a-f]{1,8},[ ]ra[ ]=                    # microblaze, nios2
+        | \[ERET[ ][ ]\]:[ ] | ECR:[ ]0x[0-9a-f]{8}[ ]EFA:                              # arc
+      )
+    """,
+    re.VERBOSE,
+)
+"""Registers of architectures whose die() ends with the trace: it does not come to oops_exit()."""
 _EVIDENCE = 40
 """Lines within which registers or a trace must follow a headline that asks for evidence."""
 
@@ -83,7 +99,9 @@ def _complete(report: Report, found: Found) -> bool:
     ends_without_mark = report.rule.end in (End.STACK, End.VICTIM)
     if ends_without_mark or report.rule.kind is Kind.PANIC or report.panicked:
         return report.rule.complete(found)
-    return "\nCode: " in found.text and _MARKLESS.search(found.text) is not None
+    if "\nCode: " in found.text and _MARKLESS.search(found.text):
+        return True
+    return found.has_frames and _NEVER_MARKED.search(found.text) is not None
 
 
 def _event(report: Report, findings: Findings, text: str, truncated: bool) -> Event:
@@ -125,6 +143,9 @@ def _process(findings: Findings, text: str) -> tuple[int | None, int | None, str
     old = _OLD_PROCESS.search(text)
     if old:
         return cpu, pid_of(old["pid"]) if pid is None else pid, comm or old["comm"] or old["name"]
+    died = _WHO_OOPSED.search(text) if _OOPSED in text else None
+    if died:
+        return cpu, pid_of(died["pid"]) if pid is None else pid, comm or died["comm"]
     return cpu, pid, comm
 
 

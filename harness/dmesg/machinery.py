@@ -79,6 +79,7 @@ _ENTRY = Names(
 | handle_(?:page_fault|signal32|sys)\w*|hardware_interrupt_\w+|decrementer_\w+|kthread|kthread_worker_fn
 | __switch_to\w*|_?do_softirq\w*|__do_softirq|handle_softirqs|do_softirq_own_stack|run_ksoftirqd
 | hrtimer_(?:interrupt|run_\w+)|__hrtimer_run_queues|tick_\w+|update_process_times|timer_interrupt
+| ia64_(?:do_page_fault|(?:native_)?leave_(?:kernel|syscall)|fault|bad_break|illegal_op_fault|handle_irq)
 | softlockup_tick|smp_local_timer_interrupt|main_timer_handler|child_rip|kernel_thread(?:_helper)?
 | sysenter_\w+|tracesys|call_softirq|work_(?:resched|pending|notifysig)|retint_\w+
 | __run_hrtimer|run_local_timers|do_timer(?:_interrupt)?|handle_IRQ_event|profile_tick|show_task

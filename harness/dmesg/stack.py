@@ -40,11 +40,12 @@ _FRAMES = re.compile(_FRAME, re.VERBOSE)
 _POINTER = rf"""
   [ \t]*+
   (?: [RE]?IP:[ ]++(?:[0-9a-f]{{4}}:)?{_ADDRESSES}      # x86, with addresses until 4.10
-    | (?:EIP|P[CR]|pc)[ ]is[ ]at[ ]                    # x86-32, arm, sh, alpha
+    | (?:EIP|P[CR]|pc|ip)[ ]is[ ]at[ ]                 # x86-32, arm, sh, alpha, ia64
     | pc[ ]:[ ] | epc[ ]++:[ ](?:[0-9a-f]{{8,16}}[ ]++)?  # arm64, riscv, mips
     | NIP[ ]\[[0-9a-f]++\][ ] | Krnl[ ]PSW[ ]:[ ][^\n(]*+\(  # powerpc, s390
     | ERA:[ ][0-9a-f]{{8,16}}[ ] | IAOQ\[0\]:[ ]    # loongarch, parisc
-    | T?PC:[ ]<? | PC:[ ]{_ADDRESSES}                    # sparc, m68k
+    | T?PC:[ ]<? | PC:[ ]{_ADDRESSES} | PC:[ ]0x[0-9a-f]{{8}}[ ]\(  # sparc, m68k, csky
+    | \[ERET[ ]{{2}}\]:[ ] | Invalid[ ]\w{{1,8}}[ ]@[ ]0x[0-9a-f]{{8}}[ ]by[ ]insn[ ]@[ ]  # arc
   )(?P<of_old>{_OWNER})?(?P<pointer>{_NAME})
   (?: \+0x(?:[0-9a-f]++/0x[0-9a-f]++(?P<of>[ ]\[[a-zA-Z_])?)?
     | [ ]\([\w./+-]++(?<=\.[chS]):\d)

@@ -117,16 +117,16 @@ _OOPS_SORTS = (
     ),
     (r"CFI|control protection|BTI|FPAC|GCS", "control_flow", "control flow violation"),
     (
-        r"invalid opcode|illegal (?:operation|instruction)|Illegal instr|undefined instr|Undefined instr"
-        r"|Reserved instr|Exception in kernel mode",
+        r"invalid opcode|illegal (?:operation|instruction)|Illegal (?:instr|Insn)|[Uu]ndefined instr"
+        r"|Reserved instr|Exception in kernel mode|Invalid Extn Insn|Priv Op",
         "invalid_opcode",
         "invalid opcode",
     ),
     (r"abort|Abort|SError|bus error|Bus Error|[Mm]achine [Cc]heck", "external_abort", "external abort"),
-    (r"alignment|unaligned|misaligned", "alignment", "alignment fault"),
+    (r"alignment|unaligned|[Mm]isaligned", "alignment", "alignment fault"),
     (
         r"paging|page fault|TLB miss|data access|instruction fetch|page ?table|kernel access|bad area"
-        r"|address|pointer|memory",
+        r"|address|pointer|memory|Invalid (?:Read|Write|Exec|Mem)",
         "page_fault",
         "page fault",
     ),
@@ -136,6 +136,8 @@ _SORT = re.compile("|".join(f"(?P<s{at}>{sort[0]})" for at, sort in enumerate(_O
 
 _REST = re.compile(r"\n(?:paging request|NULL pointer dereference|access to user memory) at ")
 """The end of a headline that somebody else's line cut in two."""
+_CAUSE = re.compile(r"\n(?:\[ECR {3}\]: 0x[0-9a-f]{8} => )?((?:Invalid|Misaligned) \w+ (?:@|from) )")
+"""What arc says below the bare word that is its headline."""
 
 
 def _oops_sort(text: str) -> tuple[str, str]:
@@ -144,7 +146,8 @@ def _oops_sort(text: str) -> tuple[str, str]:
     count = text.find("[#", len(head))
     die = text[text.rfind("\n", 0, count) + 1 : count] if count >= 0 else ""
     rest = _REST.match(text, len(head))
-    for line in (head, rest[0] if rest else "", die[:200]):
+    cause = _CAUSE.search(text) if head == "Oops" else None
+    for line in (head, rest[0] if rest else "", die[:200], cause[1] if cause else ""):
         found = _SORT.search(line)
         if found and found.lastgroup:
             return _OOPS_SORTS[int(found.lastgroup[1:])][1:]
@@ -261,6 +264,13 @@ _COUNTLESS = re.compile(
     r"(?:Oops: )?(?:general protection f|divide error\b|invalid opcode\b|stack segment\b|double fault\b)"
 )
 """The same where the line was cut off before the count."""
+_BARE = re.compile(
+    r"(?:Oops|Priv Op/Disabled Extn|Invalid Extn Insn|Illegal Insn \(or Seq\)|Invalid Mem Access"
+    r"|Misaligned Access)$"
+)
+"""What arc's die() says, on a line of its own."""
+_SIGNALLED = re.compile(r"Oops: (?P<what>.{1,80}), sig: \d{1,3}$")
+"""The same of microblaze and nios2, without a count."""
 _ANY_DIE = re.compile(r"(?P<what>\S[^\[]{2,120}?)" + _COUNT)
 
 RULES = (
@@ -332,6 +342,15 @@ RULES = (
         Kind.OOPS,
         _COUNTLESS,
         (b"general protection", b"divide error", b"invalid opcode", b"stack segment", b"double fault"),
+        _oops,
+        End.TRACE_MARK,
+        needs_evidence=True,
+    ),
+    Rule(Kind.OOPS, _SIGNALLED, (b", sig: ",), _oops, End.TRACE_MARK, is_die=True),
+    Rule(
+        Kind.OOPS,
+        _BARE,
+        (b"Oops", b"Priv Op/", b" Insn", b"Invalid Mem Access", b"Misaligned Access"),
         _oops,
         End.TRACE_MARK,
         needs_evidence=True,
