@@ -29,6 +29,7 @@ PART = r"""
     | [0-9a-f]{4}(?::|[ ])[ ](?:[0-9a-f]{8}|[ *?]{8})  # dump_mem(), show_data() in arch/arm/kernel
     | [0-9a-f]{8,16}:[ ][0-9a-f]{2}[ ][0-9a-f]{2}[ ]   # print_hex_dump(), of mm/page_poison.c
     | (?:Bytes[ ]b4|Object|Redzone|Padding)[ ]+\(?(?:0x)?[0-9a-f]{8}
+    | Redzone:[ ]0x|Last[ ]user:[ ]|(?:Prev|Next)[ ]obj:[ ]|[0-9a-f]{3}:(?:[ ][0-9a-f]{2}){2}  # mm/slab.c
     | (?:INFO:[ ])?(?:(?:Slab|Object)[ ]0x|(?:Allocated|Freed)[ ]in|0x[0-9a-f]{1,16}-0x)
     | Unreclaimable|Name[ ]+Used|\S+[ ]+\d+KB[ ]+\d+KB|oom-kill:|(?:memory|swap|kmem):[ ]usage
     | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:

@@ -111,7 +111,7 @@ _OF_A_CGROUP = re.compile(r"\(\d+:.*\)")
 def _slab(found: Found) -> Findings:
     """Name the cache: who steps on a corrupted object first is chance."""
     what = message(found.match["what"] or found.match["sort"])
-    cache = _OF_A_CGROUP.sub("", found.match["cache"] or found.match["old"])
+    cache = _OF_A_CGROUP.sub("", found.match["cache"] or found.match["old"] or "?")
     function = stack.guilty(found.text, _KEEPING)
     return Findings("slab", f"slab {cache}: {what}", function, ("slab", cache, what))
 
@@ -162,10 +162,11 @@ RULES = (
         re.compile(
             r"(?:slab error in \w+\(\): cache `|kmem_cache_destroy (?=.+: Slab cache still has objects$))"
             r"(?P<cache>[^']{1,60}?)'?: (?P<what>.*)"
-            r"|(?P<sort>Slab corruption)(?: \([^)]{0,60}\))?: (?P<old>\S{1,60}) start="
+            r"|(?P<sort>Slab corruption)(?: \([^)]{0,60}\))?: (?:(?P<old>\S{1,60}) )?start="
         ),
         (b"slab error in ", b"Slab corruption", b": Slab cache still has objects"),
         _slab,
+        complete=lambda found: found.has_frames or (found.match["sort"] is not None and bool(found.below(1))),
     ),
     Rule(
         Kind.BUG,
@@ -220,6 +221,16 @@ RULES = (
         re.compile(r"irq \d+: nobody cared|->handle_irq\(\):"),
         (b": nobody cared",),
         _named("irq_nobody_cared", "interrupt that nobody handles"),
+        needs_evidence=True,
+    ),
+    Rule(
+        Kind.OTHER,
+        re.compile(
+            r"do_IRQ: (?:stack overflow: -?\d|\S.{0,20} has overflown the kernel stack)"
+            r"|low stack detected by irq handler"
+        ),
+        (b"do_IRQ: ", b"low stack detected by"),
+        _named("stack_low", "kernel stack nearly used up"),
         needs_evidence=True,
     ),
     Rule(

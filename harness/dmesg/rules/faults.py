@@ -117,8 +117,8 @@ _OOPS_SORTS = (
     ),
     (r"CFI|control protection|BTI|FPAC|GCS", "control_flow", "control flow violation"),
     (
-        r"invalid opcode|illegal (?:operation|instruction)|Illegal (?:instr|Insn)|[Uu]ndefined instr"
-        r"|Reserved instr|Exception in kernel mode|Invalid Extn Insn|Priv Op",
+        r"invalid op(?:code|erand)|illegal (?:operation|instruction)|Illegal (?:instr|Insn)"
+        r"|[Uu]ndefined instr|Reserved instr|Exception in kernel mode|Invalid Extn Insn|Priv Op",
         "invalid_opcode",
         "invalid opcode",
     ),
@@ -261,9 +261,10 @@ _DIE = re.compile(
 )
 """The line that counts the oopses of a boot, with a reason that no one else prints."""
 _COUNTLESS = re.compile(
-    r"(?:Oops: )?(?:general protection f|divide error\b|invalid opcode\b|stack segment\b|double fault\b)"
+    r"(?:Oops: )?(?:general protection f|divide error\b|invalid op(?:code|erand)\b"
+    r"|stack segment\b|double fault\b)"
 )
-"""The same where the line was cut off before the count."""
+"""The same where the line was cut off before the count, or of a kernel before 2.6, which had none."""
 _BARE = re.compile(
     r"(?:Oops|Priv Op/Disabled Extn|Invalid Extn Insn|Illegal Insn \(or Seq\)|Invalid Mem Access"
     r"|Misaligned Access)$"
@@ -341,9 +342,10 @@ RULES = (
     Rule(
         Kind.OOPS,
         _COUNTLESS,
-        (b"general protection", b"divide error", b"invalid opcode", b"stack segment", b"double fault"),
+        (b"general protection", b"divide error", b"invalid op", b"stack segment", b"double fault"),
         _oops,
         End.TRACE_MARK,
+        is_die=True,
         needs_evidence=True,
     ),
     Rule(Kind.OOPS, _SIGNALLED, (b", sig: ",), _oops, End.TRACE_MARK, is_die=True),

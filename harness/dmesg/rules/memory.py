@@ -18,9 +18,9 @@ from harness.words import Kind
 
 def _page(found: Found) -> Findings:
     function = stack.guilty(found.text, ALLOCATORS)
-    stalled = "stall" in found.match["what"]
+    stalled = "stall" in found.match[0]
     what = "stall" if stalled else "failure"
-    order = found.match["order"]
+    order = found.match["order"] or found.match["first"]
     return Findings(
         "stall" if stalled else f"order_{order}",
         f"page allocation {what}, order {order}{where(function)}",
@@ -81,9 +81,11 @@ RULES = (
         Kind.PAGE_ALLOC_FAILURE,
         re.compile(
             r"(?P<comm>\S.{0,31}?): page allocation (?P<what>failure|stalls? for)\b.*?\border:(?P<order>\d+)"
+            r"|__alloc_pages: (?P<first>\d)-order allocation failed"
         ),
         (b"llocation fail", b"allocation stall"),
         _page,
+        complete=lambda found: found.match["first"] is not None or found.has_frames,
     ),
     Rule(
         Kind.PAGE_ALLOC_FAILURE,
