@@ -208,6 +208,13 @@ RULES = (
         End.LINE,
         minor=True,
     ),
+    Rule(
+        Kind.BUG,
+        re.compile(r"Division by zero in kernel"),
+        (b"Division by zero in",),
+        _named("divide", "division by zero"),
+        needs_evidence=True,
+    ),
     # Anything else that says BUG: people print that too, the kernel adds registers or a trace.
     Rule(
         Kind.BUG,
@@ -227,7 +234,7 @@ RULES = (
         Kind.OTHER,
         re.compile(
             r"do_IRQ: (?:stack overflow: -?\d|\S.{0,20} has overflown the kernel stack)"
-            r"|low stack detected by irq handler"
+            r"|low stack detected by irq handler|Stack overflow in do_IRQ: "
         ),
         (b"do_IRQ: ", b"low stack detected by"),
         _named("stack_low", "kernel stack nearly used up"),
