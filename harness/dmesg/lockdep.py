@@ -311,7 +311,8 @@ class _Reading:
                 continue
             if line:
                 self._line(line, at)
-                if self._link and (link := self._text.find(_ANOTHER_LINK, at, end)) >= 0:
+                begins_link = self._link is not None and self._link_at == at
+                if begins_link and (link := self._text.find(_ANOTHER_LINK, at, end)) >= 0:
                     at = link + 1
                     continue
             at += len(line) + 1
