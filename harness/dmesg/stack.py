@@ -59,8 +59,17 @@ _SYSTEM_CALL = re.compile(
 )
 """What SYSCALL_DEFINE() makes of a system call's name, on one architecture or another."""
 _OFFSET = "+0x"
-_WHOLE_OFFSET = re.compile(r"\+0x[0-9a-f]++/0x[0-9a-f]++(?P<module>[ ]\[[a-zA-Z_])?")
-_PLACE = re.compile(r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)")
+_ANY_OFFSET = "+0x0/0x0"
+"""Stands where the true one is not known."""
+_WHOLE_OFFSET = re.compile(
+    r"\+0x[0-9a-f]++/0x[0-9a-f]++(?: [\w./+-]++:\d++)?(?P<module> (?:\[[a-zA-Z_]|[a-zA-Z_]\w*+(?=\n|\Z)))?"
+)
+"""Symbolisers put the place between the offset and the module, or take the brackets off the module."""
+_INLINED = re.compile(r"\n[^\n]*\[inline\](?=\n|\Z)")
+"""A line that a symboliser has added for an inlined function, above the one that it was inlined into."""
+_PLACE = re.compile(
+    r"[ ]\([\w./+-]++(?<=\.[chS]):\d++(?!\)\{)(?:(?:[ ][\w./+-]++:\d++)*+(?:[ ]\(discriminator[ ]\d++\))?\))?"
+)
 """What scripts/decode_stacktrace.sh puts in the place of an offset.
 
 A lock class that has a place as its name is none: ` (kernel/x.c:12){+.-.}`.
@@ -138,26 +147,25 @@ def _all_named(text: str, start: int) -> Iterator[tuple[_Named, bool, int]]:
 
 
 def with_offsets(text: str) -> str:
-    """Put offsets in the place of files and lines, which a symboliser has put in theirs.
+    """Undo what a symboliser has done: give the text as it was, but for the offsets themselves.
 
-    It names C files in every trace; others who do, such as a WARN's headline, put no bracket before them. So
-    are decimal offsets, each frame on a line of its own.
+    Lines that it has added are taken out. Where it has put files and lines in the place of offsets, offsets
+    take theirs; it names C files in every trace, and others who do, such as a WARN's headline, put no bracket
+    before them. Decimal offsets are put into the usual form too, each frame on a line of its own.
     """
+    if "[inline]" in text:
+        text = _INLINED.sub("", text)
     at = -1
     while (at := text.find(".c:", at + 1)) >= 0:
         if text.startswith("(", text.rfind(" ", 0, at) + 1):
-            return _PLACE.sub(_offset, text)
+            return _PLACE.sub(_ANY_OFFSET, text)
     return text if _OFFSET in text else _DECIMAL.sub(_hexadecimal, text)
 
 
 def _hexadecimal(frame: re.Match[str]) -> str:
     before = frame["pointed"] or "\n "
     owner = f":{frame['owner']}:" if frame["owner"] else ""
-    return f"{before}{owner}{frame['name']}{_OFFSET}0/0x0"
-
-
-def _offset(place: re.Match[str]) -> str:
-    return "+0x0/0x".ljust(len(place[0]), "0")
+    return f"{before}{owner}{frame['name']}{_ANY_OFFSET}"
 
 
 @functools.lru_cache(maxsize=1 << 14)

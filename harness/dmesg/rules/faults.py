@@ -206,7 +206,7 @@ _WARNING = re.compile(
                    | (?<=at[ ])(?:[^\s:]+\.[chS]:\d+[ ] | {_NAME}\+0x | 0x[0-9a-f]{{8}})))
     | Badness[ ]at[ ]
     )
-    (?P<file>[^\s:]+:\d+)?(?:[ ]?at)?(?:[ ]?(?P<name>{_NAME})\+0x\S*)?
+    (?P<file>[^\s:]+:\d+)?(?:[ ]?at)?(?:[ ]?(?P<name>{_NAME})(?:\+0x\S*|[ ]\([\w./+-]+\.[chS]:\d+))?
     (?:,[ ]CPU\#(?P<cpu2>\d+):[ ](?P<comm>.{{1,32}})/(?P<pid2>\d+)$)?
     """,
     re.VERBOSE,
