@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 
 from harness.dmesg import stack
 from harness.dmesg.late import Late
-from harness.dmesg.names import function_name, lock_name, rotate
+from harness.dmesg.names import HIDDEN, function_name, lock_name, rotate
 from harness.words import Event
 
 _CLASS = re.compile(
-    r"\((?P<name>[^\n]{1,256}?)\)\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
-    r"(?:,? at: (?:\[<[0-9a-f]+>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
+    rf"(?:(?:{HIDDEN}|\(null\)) )?\((?P<name>[^\n]{{1,256}}?)\)"
+    r"\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
+    rf"(?:,? at: (?:\[<(?:[0-9a-f]+|{HIDDEN})>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
 _CLASS_SIGN = "){"
 _LINK = re.compile(r"-> #(?P<depth>\d+)")

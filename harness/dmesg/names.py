@@ -11,9 +11,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+HIDDEN = r"\(_{0,4}ptrval_{0,4}\)"
+"""What `%p` prints since 4.15 while nothing is there yet to hash an address with: source of an expression."""
+
 _INSTANCE = re.compile(r"#\d+(?=/|$)")
-_ADDRESS = re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,16}\b")
-_COMPILER = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|\d+))+$")
+_ADDRESS = re.compile(rf"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{{8,16}}\b|{HIDDEN}")
+_COMPILER = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv|localalias|cfi|cfi_jt|__uniq|\d+))+$")
 _NUMBER = re.compile(r"\b\d+\b")
 
 

@@ -17,7 +17,7 @@ PART = r"""
     | \d{1,2}\.\d{1,3}[^\n ]{0,64}[ ]\#\d
     | .{1,32}/\d{1,10}[ ](?:is[ ](?:trying|freeing)|just[ ]changed|\[HC\d)
     | <[0-9a-f]{16}>\{ | RIP[ ]<[0-9a-f] | \[[\w:.-]{1,64}\+\d{1,10}/\d  # x86-64 until 2.6.17, klogd
-    | [0-9a-f]{8,16}[ ]\( | (?:but|and)[ ](?:task|this|there)[ ] | and[ ]interrupts[ ]
+    | [0-9a-f]{8,16}[ ]\( | \(_{0,4}ptrval | (?:but|and)[ ](?:task|this|there)[ ] | and[ ]interrupts[ ]
     | which[ ](?:lock|would)[ ]
     | the[ ](?:existing[ ]|shortest[ ])?dependenc | to[ ]a[ ][\w-]{4,24}-unsafe | context-\{\d
     | inconsistent[ ]\{ | \{[\w-]{4,24}\}[ ]state

@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 from harness.dmesg.late import Late
 from harness.dmesg.machinery import DISPATCHERS, INLINED, MACHINERY, Names
-from harness.dmesg.names import function_name
+from harness.dmesg.names import HIDDEN, function_name
 
 _NAME = r"[A-Za-z_$.][\w.$]*+"
-_ADDRESSES = r"(?:(?:\(?\[<?[0-9a-f]{8,16}>?\]\)? | \[[\w:.-]{1,64}\+\d{1,10}/\d{1,10}\])[ ]++)*+"
+_ADDRESSES = rf"""
+  (?:(?: \(?\[<?(?:[0-9a-f]{{8,16}}|{HIDDEN}|0)>?\]\)? | \[[\w:.-]{{1,64}}\+\d{{1,10}}/\d{{1,10}}\])[ ]++)*+
+"""
 """As the kernel prints them before a frame, or as klogd translated them."""
 _OWNER = r":[\w-]{1,60}:"
 """The module, which stood before the function on x86-64 until 2.6.27."""

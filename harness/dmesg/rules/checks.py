@@ -194,7 +194,7 @@ RULES = (
     ),
     Rule(
         Kind.BUG,
-        re.compile(r"\S+\.[ch]:\d+: (?P<what>bad p(?:te|md|ud|4d|gd)) [0-9a-f]{8,}"),
+        re.compile(r"\S+\.[ch]:\d+: (?P<what>bad p(?:te|md|ud|4d|gd)) (?:[0-9a-f]{8,}|\(_*ptrval)"),
         tuple(b": bad %s " % level for level in (b"pte", b"pmd", b"pud", b"p4d", b"pgd")),
         _told("bad_page", "BUG:"),
         End.LINE,
@@ -243,7 +243,7 @@ RULES = (
     Rule(
         Kind.OTHER,
         re.compile(
-            r"(?:kobject: )?'?.{0,60} \([0-9a-fx]+\): "
+            r"(?:kobject: )?'?.{0,60} \((?:[0-9a-fx]+|\(_*ptrval_*\))\): "
             r"(?:tried to (?:init an initialized|add an uninitialized) object"
             r"|must have a ktype to be init|invalid kobject pointer!)"
         ),

@@ -200,7 +200,7 @@ RULES = (
     ),
     part(
         Kind.KASAN,
-        r"(?P<access>Read|Write) of size \d+ at addr [0-9a-f]{8,16} by task .{1,32}/\d+$",
+        r"(?P<access>Read|Write) of size \d+ at addr (?:[0-9a-f]{8,16}|\(_*ptrval_*\)) by task .{1,32}/\d+$",
         (b" at addr ",),
         _access,
         End.BANNER,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Symbolisers put files and lines into a report, and lines for inlined functions; it is read as before."""
+"""Files and lines for offsets, hidden addresses, names as clang makes them: a report is read as before."""
 
 from __future__ import annotations
 
@@ -62,19 +62,33 @@ def _instead(log: bytes) -> bytes:
     return _NAMED.sub(place, log)
 
 
+def _hidden(log: bytes) -> bytes:
+    """Hide all addresses, as `%p` does early in a boot."""
+    return re.sub(rb"\b(?:ffff|0000)[0-9a-f]{12}\b", b"(____ptrval____)", log)
+
+
+def _renamed(log: bytes) -> bytes:
+    """Do as clang does with CFI and with names that must be unique in the whole kernel."""
+    return re.sub(rb"\b([a-z]\w+)(\+0x[0-9a-f]+/)", rb"\1.__uniq.88042.cfi\2", log)
+
+
 def _first(log: bytes) -> tuple[str, str, str | None, str]:
     event = parse(log)[0]
     return (event.kind, event.subtype, event.function, event.fingerprint)
 
 
-CASES = [case for case in corpus.cases() if case.events and " truncated;" not in case.events[0]]
+CASES = [
+    case
+    for case in corpus.cases()
+    if case.events and " truncated;" not in case.events[0] and "decimal" not in case.path.stem
+]
 
 
-@pytest.mark.parametrize("symbolise", [_beside, _instead])
-def test_a_symbolised_report_is_read_as_before(symbolise: Callable[[bytes], bytes]) -> None:
-    changed = [case for case in CASES if symbolise(case.log) != case.log]
+@pytest.mark.parametrize("rewrite", [_beside, _instead, _hidden, _renamed])
+def test_a_rewritten_report_is_read_as_before(rewrite: Callable[[bytes], bytes]) -> None:
+    changed = [case for case in CASES if rewrite(case.log) != case.log]
     assert len(changed) > 600
-    assert [case.path.stem for case in changed if _first(symbolise(case.log)) != _first(case.log)] == []
+    assert [case.path.stem for case in changed if _first(rewrite(case.log)) != _first(case.log)] == []
 
 
 def test_who_took_a_lock_is_no_inlined_function() -> None:
