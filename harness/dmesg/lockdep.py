@@ -18,7 +18,7 @@ from harness.dmesg.names import HIDDEN, function_name, lock_name, rotate
 from harness.words import Event
 
 _CLASS = re.compile(
-    rf"(?:(?:{HIDDEN}|\(null\)) )?\((?P<name>[^\n]{{1,256}}?)\)"
+    r"\((?:(?:_{0,4}ptrval_{0,4}|null)\) \()?(?P<name>[^\n]{1,256}?)\)"
     r"\{(?P<usage>[-.+?]{2,12})\}(?:-\{(?P<outer>-?\d+):(?P<inner>-?\d+)\})?"
     rf"(?:,? at: (?:\[<(?:[0-9a-f]+|{HIDDEN})>\] )?(?P<at>[A-Za-z_$.][\w$.]*))?"
 )
