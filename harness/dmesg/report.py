@@ -302,10 +302,13 @@ class Report:
         self._measured = self._kept
 
     def give_back_banner(self) -> None:
-        """Give up last lines that begin what stands below them: a banner and the blank lines above it."""
+        """Give up last lines that begin what stands below them: a banner and the blank lines above it.
+
+        The headline is none, whatever it looks like.
+        """
         texts = self.lines.texts
         own = self._end_marks & _AT_BANNER
-        if own or self._kept < len(texts) or not texts[-1].startswith(MARKS[1]):
+        if own or not 1 < self._kept == len(texts) or not texts[-1].startswith(MARKS[1]):
             return
         self._kept -= 1
         while self._kept > 1 and not texts[self._kept - 1]:

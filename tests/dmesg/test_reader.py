@@ -487,6 +487,12 @@ def test_a_headline_is_found_through_its_colours(size: int) -> None:
     assert (event.kind, event.line, event.function) == ("oops", 10, "guilty")
 
 
+def test_a_headline_that_looks_like_a_banner_is_kept() -> None:
+    """The fuzzer found it: what was printed before it, without a newline, was a banner."""
+    log = "=" * 60 + "mm/memory.c:412: bad pmd ffff88003a1b5588(00)\nWARNING: inconsistent lock state\n"
+    assert [(event.line, event.kind) for event in parse(log)] == [(1, Kind.BUG), (2, Kind.LOCKDEP)]
+
+
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_a_banner_belongs_to_the_report_below_it(size: int) -> None:
     slept = [
