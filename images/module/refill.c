@@ -231,11 +231,19 @@ static struct task_struct *block_worker(struct pp_batch *batch)
 
 static void unblock_worker(struct task_struct *task)
 {
+	unsigned int waited;
 	unsigned long flags;
 
 	atomic_set(&release_mutex, 1);
 	if (!IS_ERR(task))
 		kthread_stop(task);
+
+	/* The worker waits for the mutex; on a busy host it is not there at once. */
+	for (waited = 0; waited < PATIENCE_MS; waited += PAUSE_MS) {
+		if (atomic_read(&pp_watch.worker_pages))
+			break;
+		msleep(PAUSE_MS);
+	}
 
 	/* And what the kernel says of a caller that sleeps where it must not. */
 	spin_lock_irqsave(&irqs_off_lock, flags);
