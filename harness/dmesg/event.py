@@ -29,7 +29,7 @@ _WHO_OOPSED = re.compile(rf"\n(?P<comm>\S{{1,32}})[(\[](?P<pid>\d{{1,10}})[)\]]{
 """The die line of alpha, sparc and ia64."""
 _MARKLESS = re.compile(
     r"stackpage=|ainted[^\n]{0,40}(?:\nEFLAGS: [0-9a-f]+ {1,4})?[ (]2\.(?:4\.\d|6\.(?:\d|1\d|2[0-4])(?!\d))"
-    r"|\nra is at |\nFrame format=|\nFormat [0-9a-f]"
+    r"|\nra is at |\nFrame format=|\nFormat [0-9a-f]{2}  Vector: "
 )
 """Kernels before 2.6.25, and those of alpha and m68k, which end an oops with `Code:`, without a mark."""
 _NEVER_MARKED = re.compile(

@@ -245,8 +245,11 @@ class _Reading:
 
     def read(self) -> LockdepModel:
         """Go through the lines below the headline as far as needed."""
-        self._text = _mended(self._text, 0, self._beginning())
         self._read_to = self._beginning()
+        mended = _mended(self._text, 0, self._read_to)
+        if mended is not self._text:
+            self._text = mended
+            self._read_to = self._beginning()
         self._lines(self._find("\n", 0) + 1, self._read_to)
         if self._text.find(_DEPENDENCIES, self._read_to) >= 0:
             self._rest()

@@ -4,7 +4,11 @@
 A report without an end mark goes on as long as lines look like this.
 """
 
-PART = r"""
+from harness.dmesg.names import HIDDEN
+
+PART = (
+    rf"{HIDDEN} |"
+    + r"""
       [ \t] | </?\w+> | ---\[ | -{20,} | ={20,} | \.\.\. | -> | \#\d | \[[0-9a-f]{8,16}\]
     | (?:Call[ ][Tt]race|Backtrace|backtrace|Stack|Code|Modules[ ]linked|CPU|Hardware[ ]name)\b
     | (?:Workqueue|Stopper|Sched_ext|Tainted|Comm|Process)\b
@@ -17,7 +21,7 @@ PART = r"""
     | \d{1,2}\.\d{1,3}[^\n ]{0,64}[ ]\#\d
     | .{1,32}/\d{1,10}[ ](?:is[ ](?:trying|freeing)|just[ ]changed|\[HC\d)
     | <[0-9a-f]{16}>\{ | RIP[ ]<[0-9a-f] | \[[\w:.-]{1,64}\+\d{1,10}/\d  # x86-64 until 2.6.17, klogd
-    | [0-9a-f]{8,16}[ ]\( | \(_{0,4}ptrval | (?:but|and)[ ](?:task|this|there)[ ] | and[ ]interrupts[ ]
+    | [0-9a-f]{8,16}[ ]\( | (?:but|and)[ ](?:task|this|there)[ ] | and[ ]interrupts[ ]
     | which[ ](?:lock|would)[ ]
     | the[ ](?:existing[ ]|shortest[ ])?dependenc | to[ ]a[ ][\w-]{4,24}-unsafe | context-\{\d
     | inconsistent[ ]\{ | \{[\w-]{4,24}\}[ ]state
@@ -35,6 +39,7 @@ PART = r"""
     | Memory[ ]cgroup|SLUB:|Allocated[ ]by|Freed[ ]by|Local[ ]variable|Uninit|The[ ]buggy|page:
     | kmemleak:|unreferenced|comm[ ]"
     """
+)
 """Matches the beginning of a line without its stamps.
 
 Source of a verbose regular expression. Call frames and instruction pointers need not be in it: they count as

@@ -487,6 +487,11 @@ def test_a_headline_is_found_through_its_colours(size: int) -> None:
     assert (event.kind, event.line, event.function) == ("oops", 10, "guilty")
 
 
+def test_a_name_is_no_sort_of_a_failed_allocation() -> None:
+    (event,) = parse("installer: page allocation failure: order:4, mode:0x20\nCall Trace:\n guilty+0x1/0x2\n")
+    assert (event.subtype, event.comm) == ("order_4", "installer")
+
+
 def test_a_headline_that_looks_like_a_banner_is_kept() -> None:
     """The fuzzer found it: what was printed before it, without a newline, was a banner."""
     log = "=" * 60 + "mm/memory.c:412: bad pmd ffff88003a1b5588(00)\nWARNING: inconsistent lock state\n"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from harness.dmesg import stack
 from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, Names
-from harness.dmesg.names import message
+from harness.dmesg.names import HIDDEN, message
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
 
@@ -194,7 +194,7 @@ RULES = (
     ),
     Rule(
         Kind.BUG,
-        re.compile(r"\S+\.[ch]:\d+: (?P<what>bad p(?:te|md|ud|4d|gd)) (?:[0-9a-f]{8,}|\(_*ptrval)"),
+        re.compile(rf"\S+\.[ch]:\d+: (?P<what>bad p(?:te|md|ud|4d|gd)) (?:[0-9a-f]{{8,}}|{HIDDEN})"),
         tuple(b": bad %s " % level for level in (b"pte", b"pmd", b"pud", b"p4d", b"pgd")),
         _told("bad_page", "BUG:"),
         End.LINE,
@@ -243,7 +243,7 @@ RULES = (
     Rule(
         Kind.OTHER,
         re.compile(
-            r"(?:kobject: )?'?.{0,60} \((?:[0-9a-fx]+|\(_*ptrval_*\))\): "
+            rf"(?:kobject: )?'?.{{0,60}} \((?:[0-9a-fx]+|{HIDDEN})\): "
             r"(?:tried to (?:init an initialized|add an uninitialized) object"
             r"|must have a ktype to be init|invalid kobject pointer!)"
         ),

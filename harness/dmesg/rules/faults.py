@@ -270,7 +270,7 @@ _BARE = re.compile(
     r"|Misaligned Access)$"
 )
 """What arc's die() says, on a line of its own."""
-_SIGNALLED = re.compile(r"Oops: (?P<what>.{1,80}), sig: \d{1,3}$")
+_SIGNALLED = re.compile(r"Oops: .{1,80}, sig: \d{1,3}$")
 """The same of microblaze and nios2, without a count."""
 _ANY_DIE = re.compile(r"(?P<what>\S[^\[]{2,120}?)" + _COUNT)
 

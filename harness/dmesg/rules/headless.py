@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from harness.dmesg import stack
 from harness.dmesg.machinery import ALLOCATORS, MACHINERY, SLEEPERS, STALLERS, WAITERS, Names
+from harness.dmesg.names import HIDDEN
 from harness.dmesg.rules import locking, sanitizers
 from harness.dmesg.rules.rule import End, Findings, Found, Rule, pid_of, where
 from harness.words import Kind
@@ -200,7 +201,7 @@ RULES = (
     ),
     part(
         Kind.KASAN,
-        r"(?P<access>Read|Write) of size \d+ at addr (?:[0-9a-f]{8,16}|\(_*ptrval_*\)) by task .{1,32}/\d+$",
+        rf"(?P<access>Read|Write) of size \d+ at addr (?:[0-9a-f]{{8,16}}|{HIDDEN}) by task .{{1,32}}/\d+$",
         (b" at addr ",),
         _access,
         End.BANNER,

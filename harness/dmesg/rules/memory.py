@@ -18,7 +18,7 @@ from harness.words import Kind
 
 def _page(found: Found) -> Findings:
     function = stack.guilty(found.text, ALLOCATORS)
-    stalled = "stall" in found.match[0]
+    stalled = "stall" in (found.match["what"] or "")
     what = "stall" if stalled else "failure"
     order = found.match["order"] or found.match["first"]
     return Findings(

@@ -76,6 +76,7 @@ _REPORTERS = (
     _Reporter(Names(r"print_held_locks_bug|debug_check_no_locks_held"), Kind.LOCKDEP, "still_held", ""),
     _WARN,
 )
+_REPORTING = Names(REPORTING, *(known.functions for known in _REPORTERS))
 _DUMPERS = Names(r"_*dump_stack\w*|show_stack\w*|(?:dump|unwind)_backtrace")
 """What prints a trace on its caller's behalf: without it, a reporter may have been interrupted."""
 
@@ -88,12 +89,8 @@ def _reporter(found: Found) -> _Reporter | None:
     names = stack.frames(found.text, sure=True)
     if not names or not _DUMPERS.match(names[0]):
         return next((_WARN for name in names if _WARN.functions.match(name)), None)
-    reporting = list(itertools.takewhile(_is_reporting, names))
+    reporting = list(itertools.takewhile(_REPORTING.match, names))
     return next((known for known in _REPORTERS if any(map(known.functions.match, reporting))), None)
-
-
-def _is_reporting(name: str) -> bool:
-    return REPORTING.match(name) or any(known.functions.match(name) for known in _REPORTERS)
 
 
 def _body(found: Found) -> Findings:
